@@ -1,0 +1,89 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A library target; the list below is in layer order, and a target depends on earlier ones only.
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], plugins: [Target.PluginUsage] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings, plugins: plugins)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "opennetvm-xdp",
+    products: [
+        .executable(name: "onvm", targets: ["onvm"]),
+        .executable(name: "onvm-nf", targets: ["onvm-nf"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        // C edge: only what Glibc's module and the importer cannot give.
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CXDP", providers: [.apt(["libbpf-dev", "libxdp-dev", "libelf-dev", "zlib1g-dev"])]),
+        .systemLibrary(name: "CBPFTypes", path: "bpf/include"),
+        .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["bpf-embed"], path: "bpf/plugin"),
+        .executableTarget(name: "bpf-embed"),
+
+        // Data plane: no Foundation, no concurrency runtime, no logging, no existentials.
+        library("Linux", ["CLinux"]),
+        library("BPF", ["Linux", "CXDP", "CBPFTypes"], plugins: ["CompileBPF"]),
+        library("XSK", ["Linux", "CLinux"]),
+        library("PacketHeaders"),
+        library("TCPStack", ["PacketHeaders"]),
+        library("HTTP1"),
+        library("Handover", ["Linux"]),
+        library("NetworkFunction", ["Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
+        library("NetworkFunctions", ["HTTP1", "Linux", "NetworkFunction"]),
+
+        // Control plane.
+        library("ControlAPI"),
+        library(
+            "Manager",
+            [
+                "BPF", "CBPFTypes", "ControlAPI", "Handover", "Linux", "XSK", "Yams",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        // Executables, main only.
+        .executableTarget(
+            name: "onvm",
+            dependencies: [
+                "ControlAPI", "Manager",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "onvm-nf",
+            dependencies: ["Handover", "Linux", "NetworkFunction", "NetworkFunctions"],
+            swiftSettings: swiftSettings,
+            // No shared Swift runtime to find or map: a forked NF shares every code page with its zygote.
+            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+
+        // Tests.
+        library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
+        tests("LinuxTests", ["Linux"]),
+        tests("XSKTests", ["TestSupport", "XSK"]),
+        tests("PacketHeadersTests", ["PacketHeaders", "TestSupport"]),
+        tests("TCPStackTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
+        tests("HTTP1Tests", ["HTTP1", "TestSupport"]),
+        tests("NetworkFunctionTests", ["NetworkFunction", "TestSupport"]),
+        tests("NetworkFunctionsTests", ["NetworkFunctions", "TestSupport"]),
+        tests("ManagerTests", ["ControlAPI", "Manager"]),
+        tests("KernelTests", ["BPF", "CBPFTypes", "TestSupport"]),
+    ]
+)

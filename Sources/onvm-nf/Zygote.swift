@@ -1,0 +1,3 @@
+@main enum Zygote {
+    static func main() {}
+}

@@ -1,0 +1,3 @@
+@main enum OnvmCommand {
+    static func main() {}
+}
