@@ -18,7 +18,7 @@ public struct Connection {
     @usableFromInline internal var requests: Requests = []
     @usableFromInline internal var timer: Instant?
 
-    @usableFromInline internal struct Requests: OptionSet {
+    @usableFromInline internal struct Requests: OptionSet, Sendable {
         @usableFromInline let rawValue: UInt8
         @usableFromInline init(rawValue: UInt8) { self.rawValue = rawValue }
         @usableFromInline static let finish = Requests(rawValue: 1)
