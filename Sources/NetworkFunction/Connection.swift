@@ -1,4 +1,3 @@
-public import PacketHeaders
 public import TCPStack
 
 /// What a `Service` may know and ask of one TCP connection during a callback.
