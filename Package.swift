@@ -46,7 +46,7 @@ let package = Package(
         library("PacketHeaders"),
         library("TCPStack", ["PacketHeaders"]),
         library("HTTP1"),
-        library("Handover", ["Linux"]),
+        library("Handover", ["Linux", "XSK"]),
         library("NetworkFunction", ["Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
         library("NetworkFunctions", ["HTTP1", "Linux", "NetworkFunction"]),
 
