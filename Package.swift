@@ -47,7 +47,7 @@ let package = Package(
         library("TCPStack", ["PacketHeaders"]),
         library("HTTP1"),
         library("Handover", ["Linux", "XSK"]),
-        library("NetworkFunction", ["Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
+        library("NetworkFunction", ["CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
         library("NetworkFunctions", ["HTTP1", "Linux", "NetworkFunction"]),
 
         // Control plane.

@@ -55,3 +55,9 @@ enum {
     CLINUX_CLONE_NEWIPC = 0x08000000,
     CLINUX_CLONE_NEWNET = 0x40000000,
 };
+
+struct pollfd;
+/// ppoll(2) with a timeout in nanoseconds; negative waits for ever.
+int CLinux_poll_nanoseconds(struct pollfd *descriptors, unsigned long count, int64_t timeout);
+/// Blocks SIGCHLD and gives a descriptor that is readable when a child ended (signalfd(2)).
+int CLinux_child_signal_descriptor(void);
