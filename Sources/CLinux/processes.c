@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,4 +61,22 @@ int CLinux_child_signal_descriptor(void) {
     sigaddset(&set, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int CLinux_set_limit(enum CLinux_limit resource, uint64_t value) {
+    static const __rlimit_resource_t resources[] = {
+        [CLINUX_LIMIT_OPEN_FILES] = RLIMIT_NOFILE, [CLINUX_LIMIT_CORE] = RLIMIT_CORE,
+        [CLINUX_LIMIT_PROCESSES] = RLIMIT_NPROC,   [CLINUX_LIMIT_FILE_SIZE] = RLIMIT_FSIZE,
+        [CLINUX_LIMIT_LOCKED] = RLIMIT_MEMLOCK,
+    };
+    struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+    return setrlimit(resources[resource], &limit);
+}
+
+int CLinux_become_user(uid_t user) { return setresgid(user, user, user) < 0 ? -1 : setresuid(user, user, user); }
+
+void CLinux_unblock_signals(void) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -61,3 +62,17 @@ struct pollfd;
 int CLinux_poll_nanoseconds(struct pollfd *descriptors, unsigned long count, int64_t timeout);
 /// Blocks SIGCHLD and gives a descriptor that is readable when a child ended (signalfd(2)).
 int CLinux_child_signal_descriptor(void);
+
+/// The resources of setrlimit(2) that a sandbox bounds (glibc's are an enum that does not import).
+enum CLinux_limit {
+    CLINUX_LIMIT_OPEN_FILES,
+    CLINUX_LIMIT_CORE,
+    CLINUX_LIMIT_PROCESSES,
+    CLINUX_LIMIT_FILE_SIZE,
+    CLINUX_LIMIT_LOCKED,
+};
+int CLinux_set_limit(enum CLinux_limit resource, uint64_t value);
+/// setresgid(2) and setresuid(2), all three IDs each; both need _GNU_SOURCE.
+int CLinux_become_user(uid_t user);
+/// Empties the signal mask.
+void CLinux_unblock_signals(void);
