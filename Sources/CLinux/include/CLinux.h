@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 
+#include "CLinuxControl.h"
 #include "CLinuxFiles.h"
 #include "CLinuxXDP.h"
 
