@@ -53,8 +53,8 @@ become_root() {
 
 # `ip netns exec` would give every command a mount namespace and a /sys of its own, so what the manager pins in
 # /sys/fs/bpf would be gone with it; nsenter changes the network namespace and nothing else.
-in_host() { nsenter --net="/run/netns/$HOST_NAMESPACE" -- "$@"; }
-in_client() { nsenter --net="/run/netns/$CLIENT_NAMESPACE" -- "$@"; }
+HOST=(nsenter "--net=/run/netns/$HOST_NAMESPACE" --)
+CLIENT=(nsenter "--net=/run/netns/$CLIENT_NAMESPACE" --)
 
 require_swift() {
     command -v swift >/dev/null ||
