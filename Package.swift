@@ -76,7 +76,7 @@ let package = Package(
 
         // Tests.
         library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
-        tests("LinuxTests", ["Linux"]),
+        tests("LinuxTests", ["CLinux", "Linux"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TestSupport"]),
         tests("TCPStackTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
