@@ -77,11 +77,12 @@ let package = Package(
         // Tests.
         library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
         tests("LinuxTests", ["CLinux", "Linux"]),
+        tests("HandoverTests", ["Handover", "Linux", "XSK"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TestSupport"]),
         tests("TCPStackTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
         tests("HTTP1Tests", ["HTTP1", "TestSupport"]),
-        tests("NetworkFunctionTests", ["NetworkFunction", "TestSupport"]),
+        tests("NetworkFunctionTests", ["NetworkFunction", "PacketHeaders", "TCPStack", "TestSupport"]),
         tests("NetworkFunctionsTests", ["NetworkFunctions", "TestSupport"]),
         tests("ManagerTests", ["ControlAPI", "Manager"]),
         tests("KernelTests", ["BPF", "CBPFTypes", "TestSupport"]),
