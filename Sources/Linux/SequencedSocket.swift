@@ -61,7 +61,7 @@ public struct SequencedSocket: ~Copyable {
 }
 
 /// The two ends of a `SequencedSocket.pair()`.
-public struct SocketPair: ~Copyable {
+@frozen public struct SocketPair: ~Copyable {
     public var first: SequencedSocket
     public var second: SequencedSocket
 
