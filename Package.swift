@@ -82,7 +82,7 @@ let package = Package(
         tests("PacketHeadersTests", ["PacketHeaders", "TestSupport"]),
         tests("TCPStackTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
         tests("HTTP1Tests", ["HTTP1", "TestSupport"]),
-        tests("NetworkFunctionTests", ["NetworkFunction", "PacketHeaders", "TCPStack", "TestSupport"]),
+        tests("NetworkFunctionTests", ["CLinux", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "TestSupport", "XSK"]),
         tests("NetworkFunctionsTests", ["NetworkFunctions", "TestSupport"]),
         tests("ManagerTests", ["ControlAPI", "Manager"]),
         tests("KernelTests", ["BPF", "CBPFTypes", "TestSupport"]),
