@@ -75,14 +75,17 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
 
         // Tests.
+        .target(name: "CAllocationCounter"),
         library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
         tests("LinuxTests", ["Linux"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TestSupport"]),
         tests("TCPStackTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
-        tests("HTTP1Tests", ["HTTP1", "TestSupport"]),
+        tests("HTTP1Tests", ["HTTP1"]),
         tests("NetworkFunctionTests", ["NetworkFunction", "TestSupport"]),
-        tests("NetworkFunctionsTests", ["NetworkFunctions", "TestSupport"]),
+        tests(
+            "NetworkFunctionsTests",
+            ["CAllocationCounter", "HTTP1", "NetworkFunction", "NetworkFunctions", "PacketHeaders", "TCPStack"]),
         tests("ManagerTests", ["ControlAPI", "Manager"]),
         tests("KernelTests", ["BPF", "CBPFTypes", "TestSupport"]),
     ]
