@@ -1,5 +1,5 @@
 # Shared by the scripts beside it; source it, do not run it.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 RELEASE=$ROOT/.build/release

@@ -125,9 +125,11 @@ class Bed:
         Clients are only added: taking addresses away would break those who hold them.
         """
         if self.shape is not None and self.shape[:2] == (mtu, wire):
-            if clients <= self.shape[2]:
-                return
-        elif self.shape is not None:
+            if clients > self.shape[2]:
+                self._testbed("up", "--clients", clients, "--mtu", mtu)
+                self.shape = (mtu, wire, clients)
+            return
+        if self.shape is not None:
             self.remove()
         self._testbed("up", "--clients", clients, "--mtu", mtu)
         if wire:

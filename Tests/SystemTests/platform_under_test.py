@@ -124,11 +124,11 @@ class Nginx:
         configuration = self.directory / "nginx.conf"
         listen = "".join(f"listen {address}:80 backlog=16384; " for address in (SERVER[4], f"[{SERVER[6]}]"))
         configuration.write_text(
-            "daemon off; worker_processes 1; worker_rlimit_nofile 65536; user root;\n"
+            "daemon off; worker_processes 1; user root;\n"
             f"pid {self.directory}/nginx.pid; error_log {self.log};\n"
-            "events { worker_connections 20000; }\n"
+            "events { worker_connections 16000; }\n"
             "http { access_log off; sendfile on; keepalive_requests 1000000; default_type application/octet-stream;\n"
-            "include /etc/nginx/mime.types; client_header_timeout 5s; keepalive_timeout 60s;\n"
+            "include /etc/nginx/mime.types; client_header_timeout 60s; keepalive_timeout 60s;\n"
             f"server {{ {listen} root {root}; index index.html; }} }}\n")
         self.process = spawn("nginx", "-p", self.directory, "-c", configuration, namespace=HOST,
                              stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
