@@ -47,7 +47,7 @@ let package = Package(
         library("TCPStack", ["PacketHeaders"]),
         library("HTTP1"),
         library("Handover", ["Linux", "XSK"]),
-        library("NetworkFunction", ["Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
+        library("NetworkFunction", ["CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
         library("NetworkFunctions", ["HTTP1", "Linux", "NetworkFunction"]),
 
         // Control plane.
@@ -76,12 +76,13 @@ let package = Package(
 
         // Tests.
         library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
-        tests("LinuxTests", ["Linux"]),
+        tests("LinuxTests", ["CLinux", "Linux"]),
+        tests("HandoverTests", ["Handover", "Linux", "XSK"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TestSupport"]),
         tests("TCPStackTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
         tests("HTTP1Tests", ["HTTP1", "TestSupport"]),
-        tests("NetworkFunctionTests", ["NetworkFunction", "TestSupport"]),
+        tests("NetworkFunctionTests", ["NetworkFunction", "PacketHeaders", "TCPStack", "TestSupport"]),
         tests("NetworkFunctionsTests", ["NetworkFunctions", "TestSupport"]),
         tests("ManagerTests", ["ControlAPI", "Manager"]),
         tests("KernelTests", ["BPF", "CBPFTypes", "TestSupport"]),

@@ -2,8 +2,13 @@
 #include "CLinux.h"
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 int CLinux_pin_to_cpu(int cpu) {
@@ -43,4 +48,35 @@ int CLinux_landlock_restrict_self(int ruleset) { return (int)syscall(SYS_landloc
 int CLinux_seccomp_install(const struct sock_filter *filter, unsigned short length) {
     struct sock_fprog program = {.len = length, .filter = (struct sock_filter *)filter};
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+int CLinux_poll_nanoseconds(struct pollfd *descriptors, unsigned long count, int64_t timeout) {
+    struct timespec limit = {.tv_sec = timeout / 1000000000, .tv_nsec = timeout % 1000000000};
+    return ppoll(descriptors, count, timeout < 0 ? NULL : &limit, NULL);
+}
+
+int CLinux_child_signal_descriptor(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int CLinux_set_limit(enum CLinux_limit resource, uint64_t value) {
+    static const __rlimit_resource_t resources[] = {
+        [CLINUX_LIMIT_OPEN_FILES] = RLIMIT_NOFILE, [CLINUX_LIMIT_CORE] = RLIMIT_CORE,
+        [CLINUX_LIMIT_PROCESSES] = RLIMIT_NPROC,   [CLINUX_LIMIT_FILE_SIZE] = RLIMIT_FSIZE,
+        [CLINUX_LIMIT_LOCKED] = RLIMIT_MEMLOCK,
+    };
+    struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+    return setrlimit(resources[resource], &limit);
+}
+
+int CLinux_become_user(uid_t user) { return setresgid(user, user, user) < 0 ? -1 : setresuid(user, user, user); }
+
+void CLinux_unblock_signals(void) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -21,6 +21,9 @@ public struct SequencedSocket: ~Copyable {
             second: SequencedSocket(owning: FileDescriptor(owning: ends.1)))
     }
 
+    /// Closes now; the peer reads the end of the stream.
+    public consuming func close() throws(Errno) { try descriptor.close() }
+
     /// Sends one message; `descriptors` (at most 16) are duplicated into the receiver and stay open here.
     /// - Throws: `EAGAIN` when `waits` is false and the peer is not reading.
     public func send(_ message: [UInt8], descriptors: [CInt] = [], waits: Bool = false) throws(Errno) {
@@ -58,7 +61,7 @@ public struct SequencedSocket: ~Copyable {
 }
 
 /// The two ends of a `SequencedSocket.pair()`.
-public struct SocketPair: ~Copyable {
+@frozen public struct SocketPair: ~Copyable {
     public var first: SequencedSocket
     public var second: SequencedSocket
 

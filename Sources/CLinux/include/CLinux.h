@@ -6,10 +6,12 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 
+#include "CLinuxControl.h"
 #include "CLinuxFiles.h"
 #include "CLinuxXDP.h"
 
@@ -55,3 +57,23 @@ enum {
     CLINUX_CLONE_NEWIPC = 0x08000000,
     CLINUX_CLONE_NEWNET = 0x40000000,
 };
+
+struct pollfd;
+/// ppoll(2) with a timeout in nanoseconds; negative waits for ever.
+int CLinux_poll_nanoseconds(struct pollfd *descriptors, unsigned long count, int64_t timeout);
+/// Blocks SIGCHLD and gives a descriptor that is readable when a child ended (signalfd(2)).
+int CLinux_child_signal_descriptor(void);
+
+/// The resources of setrlimit(2) that a sandbox bounds (glibc's are an enum that does not import).
+enum CLinux_limit {
+    CLINUX_LIMIT_OPEN_FILES,
+    CLINUX_LIMIT_CORE,
+    CLINUX_LIMIT_PROCESSES,
+    CLINUX_LIMIT_FILE_SIZE,
+    CLINUX_LIMIT_LOCKED,
+};
+int CLinux_set_limit(enum CLinux_limit resource, uint64_t value);
+/// setresgid(2) and setresuid(2), all three IDs each; both need _GNU_SOURCE.
+int CLinux_become_user(uid_t user);
+/// Empties the signal mask.
+void CLinux_unblock_signals(void);
