@@ -14,7 +14,7 @@ enum { IDLE_TRIES = 16, EMPTY_EVENT_INTERVAL = 10000000 /* ns */ };
 struct idle_queue {
     __uint(type, BPF_MAP_TYPE_QUEUE);
     __uint(max_entries, 1);
-    __type(value, struct onvm_idle_slot);
+    __uint(value_size, sizeof(struct onvm_idle_slot));
 };
 
 /* By service: the queue of its idle slots. */
