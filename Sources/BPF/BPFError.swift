@@ -50,6 +50,16 @@ public struct BPFError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    public var isExists: Bool { errno.rawValue == EEXIST }
+
+    /// The driver cannot or will not run the program; the network stack can. Not so for a missing right or device.
+    public var meansNoNativeXDP: Bool {
+        ![EPERM, EACCES, ENODEV, EBUSY, EEXIST, ENOMEM].contains(errno.rawValue)
+    }
+
+    /// The kernel does not know tcx (before Linux 6.6).
+    public var meansNoTCX: Bool { errno.rawValue == EINVAL || errno.rawValue == EOPNOTSUPP }
+
     /// The verifier states its verdict at the end of its log.
     private var lastLogLines: String? {
         let lines = log.split(separator: "\n").suffix(6)

@@ -8,6 +8,9 @@ public struct Link: ~Copyable {
 
     private init(owning descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
 
+    /// A link that was pinned.
+    public init(opened descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+
     /// Where XDP runs (linux/if_link.h, XDP_FLAGS_…).
     public enum XDPFlags: UInt32, Sendable {
         case generic = 2

@@ -81,8 +81,8 @@ public struct PinDirectory: ~Copyable {
         return names
     }
 
-    /// Unpins all and removes the directory, and the platform's own directory when it was the last.
-    public consuming func remove() throws(BPFError) {
+    /// Unpins all and removes the directory itself, and the platform's own directory when it was the last.
+    public func removeAll() throws(BPFError) {
         for entry in entries { unpin(entry) }
         guard unsafe unlinkat(parent.rawValue, name, AT_REMOVEDIR) == 0 else {
             throw BPFError("remove \(Self.root)/\(name)", errno: .current, needs: [.sysAdmin])

@@ -63,7 +63,7 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 262144);
+    __uint(max_entries, ONVM_EVENT_RING_SIZE);
 } events SEC(".maps");
 
 static __always_inline int same_address(const struct onvm_address *left, const struct onvm_address *right) {
