@@ -13,6 +13,7 @@ enum {
     ONVM_SERVICES = 256,           /* service IDs are one byte; 0 means none */
     ONVM_SHARE_TABLE_SIZE = 16381, /* prime (Maglev, NSDI '16 §3.4); shares differ by at most 1 in 160 for 100 slots */
     ONVM_HALF_OPEN_BUCKETS = 65536,
+    ONVM_EVENT_RING_SIZE = 262144, /* 4,681 events */
 };
 
 /* Who shares a slot. */

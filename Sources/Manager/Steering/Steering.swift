@@ -1,3 +1,7 @@
+internal import BPF
+internal import CBPFTypes
+internal import Linux
+
 /// Everything that touches eBPF: programs, maps, links and their pins under `/sys/fs/bpf/onvm/<instance>/`.
 ///
 /// Synchronous and not thread-safe: the manager's one loop calls it. The thread must be in the ports' network namespace.
@@ -5,50 +9,115 @@
 ///
 /// The life of a slot: `admit` → `offer` → (bound in the kernel) → `unbind` → `retire` → `admit` again, or `detach`.
 public final class Steering {
+    public let instance: String
+    public let limits: SteeringLimits
+    /// Why a port runs in generic mode: what its driver said, by port name.
+    public private(set) var nativeRefusals: [String: String] = [:]
+
+    let maps: SteeringMaps
+    let pins: PinDirectory
+    var definitions: [UInt8: ServiceDefinition] = [:]
+    var idleQueues: [UInt8: IdleQueue] = [:]
+    var shareTables: [UInt8: ShareTableMap] = [:]
+    var slotLinks: [UInt32: SlotLinks] = [:]
+    private var ports: [String: AttachedPort] = [:]
+
+    /// An attached port and its link, which is pinned, too.
+    private final class AttachedPort {
+        let interface: PortInterface
+        let link: Link
+
+        init(_ interface: PortInterface, link: consuming Link) {
+            self.interface = interface
+            self.link = link
+        }
+    }
+
     /// Loads the programs and creates and pins the maps. Fails if the instance has pins already.
-    public init(instance: String, limits: SteeringLimits) throws { fatalError() }
+    public init(instance: String, limits: SteeringLimits = SteeringLimits()) throws {
+        try Self.check(instance)
+        let pins: PinDirectory
+        do {
+            pins = try PinDirectory.create(instance)
+        } catch {
+            guard error.isExists else { throw error }
+            throw SteeringError.instanceExists(instance)
+        }
+        do {
+            maps = try SteeringMaps(limits: limits, pins: pins)
+            var settings = onvm_settings()
+            settings.hash_seed = UInt32.random(in: 1...UInt32.max)
+            try maps.settings.update(0, settings)
+        } catch {
+            try? pins.removeAll()
+            throw error
+        }
+        self.pins = pins
+        self.instance = instance
+        self.limits = limits
+    }
+
+    /// bpffs refuses dots, and a slash would leave the directory.
+    private static func check(_ instance: String) throws {
+        let isValid = instance.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || byte == 0x2D || byte == 0x5F
+        }
+        guard isValid && !instance.isEmpty && instance.utf8.count <= 64 else {
+            throw SteeringError.badInstanceName(instance)
+        }
+    }
 
     /// Puts `steer` on the port; never replaces a program that is there. Falls back to generic mode.
-    public func attach(port: PortInterface) throws -> XDPMode { fatalError() }
+    public func attach(port: PortInterface) throws -> XDPMode {
+        guard ports[port.name] == nil else { throw SteeringError.alreadyAttached(port: port.name) }
+        if let foreign = try AttachedXDP.query(device: port.index, deviceName: port.name) {
+            throw SteeringError.foreignProgram(
+                port: port.name, name: foreign.programName, id: foreign.programID, isNative: foreign.isNative)
+        }
+        var mode = XDPMode.native
+        let link: Link
+        do {
+            link = try Link.attachXDP(maps.steer, device: port.index, deviceName: port.name, flags: .native)
+        } catch {
+            guard error.meansNoNativeXDP else { throw error }
+            link = try Link.attachXDP(maps.steer, device: port.index, deviceName: port.name, flags: .generic)
+            mode = .generic
+            nativeRefusals[port.name] = error.kernelMessage ?? error.errno.description
+        }
+        try pins.pin(link.descriptor, as: "port_\(port.index)")
+        try maps.ports.update(port.index, onvm_mac(port.mac))
+        try maps.portMACs.update(onvm_mac(port.mac), port.index)
+        ports[port.name] = AttachedPort(port, link: link)
+        return mode
+    }
+
     /// Takes `steer` off the port.
-    public func detach(portNamed name: String) throws {}
+    public func detach(portNamed name: String) throws {
+        guard let port = ports.removeValue(forKey: name) else { return }
+        port.link.detach()
+        pins.unpin("port_\(port.interface.index)")
+        try maps.ports.remove(port.interface.index)
+        try maps.portMACs.remove(onvm_mac(port.interface.mac))
+        nativeRefusals[name] = nil
+    }
 
-    /// Adds or changes a service. Endpoints that are not in the definition any more are removed.
-    public func define(_ service: ServiceDefinition) throws {}
-    /// Removes a service; its traffic goes to the kernel's stack. Unbind its slots first.
-    public func remove(service: UInt8) throws {}
-    /// Makes `steer` drop new clients of the service (backpressure), or not any more.
-    public func setOverloaded(_ overloaded: Bool, service: UInt8) {}
-    /// The slots that take new clients when none is idle (overflow share), spread by consistent hashing.
-    public func setShareTable(service: UInt8, slots: [UInt32]) throws {}
+    /// Detaches and unpins everything, and removes the instance's directory. The object is of no use afterwards.
+    public func tearDown() throws {
+        for name in Array(ports.keys) { try detach(portNamed: name) }
+        for slot in Array(slotLinks.keys) { try detach(slot: slot) }
+        try pins.removeAll()
+    }
 
-    /// Connects a slot: devices, socket, policy. It gets no frame before `offer`.
-    public func admit(_ slot: SlotAttachment) throws {}
-    /// From now on the slot can get a client (or is the service's only slot, isolation none).
-    public func offer(slot: UInt32, service: UInt8) throws {}
-    /// The first step of any teardown: no frame reaches the slot any more, its clients are free to be bound anew.
-    public func unbind(slot: UInt32) throws {}
-    /// After `unbind`: the socket and the device leave the maps. `deliver` and `egress` stay on the devices and drop all.
-    public func retire(slot: UInt32) throws {}
-    /// After `retire`, when the devices go away or have gone: takes the programs off. `admit` with other devices implies it.
-    public func detach(slot: UInt32) throws {}
-
-    public func setFlow(_ flow: FlowKey, _ verdict: FlowVerdict) throws {}
-    public func removeFlow(_ flow: FlowKey) throws -> Bool { fatalError() }
-
-    /// Readable when `drainEvents` has something (poll(2)).
-    public var eventDescriptor: CInt { fatalError() }
-    public func drainEvents(_ body: (SteeringEvent) -> Void) {}
-
-    public func binding(of slot: UInt32) -> SlotBinding? { nil }
-    public func idleCount(service: UInt8) -> Int { 0 }
-    /// Every counter, by name, summed over CPUs, in the order of `onvm_counters.h`.
-    public func counters() throws -> [(name: String, value: UInt64)] { [] }
-    public func slotCounters(_ slot: UInt32) throws -> [(name: String, value: UInt64)] { [] }
-    public func serviceCounters(_ service: UInt8) throws -> [(name: String, value: UInt64)] { [] }
-
-    /// Detaches and unpins everything, and removes the instance's directory.
-    public func tearDown() throws {}
     /// Removes what a manager that died left pinned. Returns whether there was anything.
-    public static func removeLeftovers(instance: String) throws -> Bool { false }
+    ///
+    /// Nothing tells a dead manager's pins from a living one's: the caller must know that none runs.
+    public static func removeLeftovers(instance: String) throws -> Bool {
+        try check(instance)
+        guard let pins = try PinDirectory.open(instance) else { return false }
+        // Unpinning alone would detach, too, but later: bpffs frees its inodes after an RCU grace period.
+        for entry in pins.entries where !entry.hasPrefix("map_") { Link(opened: try pins.open(entry)).detach() }
+        try pins.removeAll()
+        return true
+    }
 }

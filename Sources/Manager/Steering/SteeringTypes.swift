@@ -92,8 +92,8 @@ public struct SlotAttachment: Equatable, Sendable {
     /// ifindex of the veth pair's ends, both in the port's network namespace.
     public var hostIndex: UInt32
     public var nfIndex: UInt32
-    /// The AF_XDP socket, bound to queue 0 of the NF end.
-    public var socket: CInt
+    /// The AF_XDP socket, bound to queue 0 of the NF end; nil: none, so `deliver` drops.
+    public var socket: CInt?
     /// Token bucket of what the NF may send; nil: no limit.
     public var rate: Rate?
 
@@ -108,7 +108,7 @@ public struct SlotAttachment: Equatable, Sendable {
     }
 
     public init(
-        slot: UInt32, service: UInt8, hostIndex: UInt32, nfIndex: UInt32, socket: CInt, rate: Rate? = nil
+        slot: UInt32, service: UInt8, hostIndex: UInt32, nfIndex: UInt32, socket: CInt?, rate: Rate? = nil
     ) {
         self.slot = slot
         self.service = service

@@ -1,0 +1,197 @@
+internal import BPF
+internal import CBPFTypes
+
+/// The programs on the ends of a slot's veth pair.
+final class SlotLinks {
+    let hostIndex: UInt32
+    let nfIndex: UInt32
+    let deliver: Link
+    /// nil before Linux 6.6: the filter then lives with the device.
+    let egress: Link?
+
+    init(hostIndex: UInt32, nfIndex: UInt32, deliver: consuming Link, egress: consuming Link?) {
+        self.hostIndex = hostIndex
+        self.nfIndex = nfIndex
+        self.deliver = deliver
+        self.egress = egress
+    }
+}
+
+extension Steering {
+    /// Connects a slot: devices, socket, policy. It gets no frame before `offer`.
+    public func admit(_ slot: SlotAttachment) throws {
+        let state = try state(of: slot.slot)
+        guard state.kind == Int(ONVM_SLOT_EMPTY) else { throw SteeringError.slotInUse(slot.slot) }
+        guard let definition = definitions[slot.service] else { throw SteeringError.unknownService(slot.service) }
+        leaveHalfOpen(slot.slot)
+        var element = onvm_slot()
+        element.state = SlotState(generation: state.generation &+ 1, kind: Int(ONVM_SLOT_PREPARED)).word
+        element.service = slot.service
+        element.isolation = onvm_service(definition, soleSlot: 0).isolation
+        element.host_device = slot.hostIndex
+        element.nf_device = slot.nfIndex
+        element.rate = slot.rate?.bytesPerSecond ?? 0
+        element.burst = slot.rate?.burstBytes ?? 0
+        element.tokens = Int64(clamping: element.burst)
+        maps.slots[Int(slot.slot)] = element
+        do {
+            try maps.slotCounters.reset(slot.slot)
+            try connect(slot)
+        } catch {
+            try? unbind(slot: slot.slot)
+            try? retire(slot: slot.slot)
+            try? detach(slot: slot.slot)
+            throw error
+        }
+    }
+
+    private func connect(_ slot: SlotAttachment) throws {
+        let links = slotLinks[slot.slot]
+        if links?.hostIndex != slot.hostIndex || links?.nfIndex != slot.nfIndex {
+            try detach(slot: slot.slot)
+            try attach(slot)
+        }
+        try maps.hosts.update(slot.slot, slot.hostIndex)
+        if let socket = slot.socket { try maps.sockets.update(slot.slot, UInt32(bitPattern: socket)) }
+    }
+
+    private func attach(_ slot: SlotAttachment) throws {
+        try maps.slotDevices.update(slot.hostIndex, slot.slot)
+        try maps.slotDevices.update(slot.nfIndex, slot.slot)
+        // Police first: from the moment deliver runs, the NF's end is open for traffic.
+        let egress = try attachEgress(slot)
+        let deliver = try Link.attachXDP(
+            maps.deliver, device: slot.nfIndex, deviceName: "the NF end of slot \(slot.slot)", flags: .native)
+        try pins.pin(deliver.descriptor, as: "deliver_\(slot.slot)")
+        slotLinks[slot.slot] = SlotLinks(
+            hostIndex: slot.hostIndex, nfIndex: slot.nfIndex, deliver: deliver, egress: egress)
+    }
+
+    /// Pinned; tcx where the kernel has it (Linux 6.6), else clsact.
+    private func attachEgress(_ slot: SlotAttachment) throws -> Link? {
+        let name = "the host end of slot \(slot.slot)"
+        do {
+            let link = try Link.attachIngress(maps.egress, device: slot.hostIndex, deviceName: name)
+            try pins.pin(link.descriptor, as: "egress_\(slot.slot)")
+            return link
+        } catch {
+            guard error.meansNoTCX else { throw error }
+            try TrafficControl.attachIngress(maps.egress, device: slot.hostIndex, deviceName: name)
+            return nil
+        }
+    }
+
+    /// From now on the slot can get a client (or is the service's only slot, isolation none).
+    public func offer(slot: UInt32, service: UInt8) throws {
+        guard let definition = definitions[service], let queue = idleQueues[service] else {
+            throw SteeringError.unknownService(service)
+        }
+        let state = try state(of: slot)
+        let isSole = definition.isolation == .none
+        let offered = SlotState(
+            generation: state.generation, kind: Int(isSole ? ONVM_SLOT_SOLE : ONVM_SLOT_IDLE))
+        guard state.kind == Int(ONVM_SLOT_PREPARED), maps.slots[Int(slot)].service == service,
+            maps.slots.exchange(Int(slot), offset: Self.stateOffset, expected: state.word, desired: offered.word)
+        else { throw SteeringError.slotNotReady(slot) }
+        if isSole {
+            try maps.services.update(UInt32(service), onvm_service(definition, soleSlot: slot + 1))
+        } else {
+            try queue.queue.push(onvm_idle_slot(slot: slot, generation: state.generation))
+        }
+    }
+
+    /// The first step of any teardown: no frame reaches the slot any more, its clients are free to be bound anew.
+    public func unbind(slot: UInt32) throws {
+        var state = try state(of: slot)
+        guard state.kind != Int(ONVM_SLOT_EMPTY) else { return }
+        // The new generation makes every binding to the slot and its entry in the idle queue void, at once.
+        while !maps.slots.exchange(
+            Int(slot), offset: Self.stateOffset, expected: state.word,
+            desired: SlotState(generation: state.generation &+ 1, kind: Int(ONVM_SLOT_PREPARED)).word)
+        {
+            state = try self.state(of: slot)
+        }
+        let element = maps.slots[Int(slot)]
+        if state.kind == Int(ONVM_SLOT_SOLE), let definition = definitions[element.service],
+            maps.services.value(for: UInt32(element.service))?.sole_slot == slot + 1
+        {
+            try maps.services.update(UInt32(element.service), onvm_service(definition, soleSlot: 0))
+        }
+        if state.kind == Int(ONVM_SLOT_BOUND) { try removeBinding(of: slot, element, generation: state.generation) }
+        leaveHalfOpen(slot)
+    }
+
+    /// Saves the table's space; the generation has made the entry void already.
+    private func removeBinding(of slot: UInt32, _ element: onvm_slot, generation: UInt32) throws {
+        guard let key = bindingKey(element), let binding = maps.bindings.value(for: key) else { return }
+        guard binding.slot == slot && binding.generation == generation else { return }
+        try maps.bindings.remove(key)
+    }
+
+    private func bindingKey(_ element: onvm_slot) -> onvm_binding_key? {
+        guard let service = maps.services.value(for: UInt32(element.service)) else { return nil }
+        var key = onvm_binding_key()
+        key.service = element.service
+        key.client = element.client
+        if Int(element.isolation) == Int(ONVM_ISOLATION_CONNECTION) {
+            key.local = element.local
+            key.client_port = element.client_port
+            key.local_port = element.local_port
+            key.protocol = element.protocol
+        } else if !IPAddress(element.client).isIPv4 {
+            key.client.high &= service.ipv6_mask_high
+            key.client.low &= service.ipv6_mask_low
+        }
+        return key
+    }
+
+    /// Whoever moves the handshake away from "waiting" takes the slot out of its prefix's count: here or in `steer`.
+    private func leaveHalfOpen(_ slot: UInt32) {
+        let offset = Self.handshakeOffset
+        for waiting in [ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_ANSWERED] {
+            let left = maps.slots.exchange(
+                Int(slot), offset: offset, expected: UInt32(waiting), desired: UInt32(ONVM_HANDSHAKE_NONE))
+            if left { maps.halfOpen.decrement(Int(maps.slots[Int(slot)].half_open_bucket)) }
+        }
+    }
+
+    /// After `unbind`: the socket and the device leave the maps. `deliver` and `egress` stay on the devices and drop all.
+    public func retire(slot: UInt32) throws {
+        let state = try state(of: slot)
+        guard state.kind != Int(ONVM_SLOT_EMPTY) else { return }
+        guard state.kind == Int(ONVM_SLOT_PREPARED) else { throw SteeringError.slotInUse(slot) }
+        try maps.hosts.remove(slot)
+        // The kernel removes a socket that was closed by itself (xsk_delete_from_maps).
+        try maps.sockets.remove(slot)
+        let empty = SlotState(generation: state.generation, kind: Int(ONVM_SLOT_EMPTY))
+        _ = maps.slots.exchange(Int(slot), offset: Self.stateOffset, expected: state.word, desired: empty.word)
+    }
+
+    /// After `retire`, when the devices go away or have gone: takes the programs off. `admit` with other devices implies it.
+    public func detach(slot: UInt32) throws {
+        let element = maps.slots[Int(slot)]
+        guard let links = slotLinks.removeValue(forKey: slot) else {
+            for device in [element.host_device, element.nf_device] where maps.slotDevices.value(for: device) == slot {
+                try maps.slotDevices.remove(device)
+            }
+            return
+        }
+        links.deliver.detach()
+        switch links.egress {
+        case .some(let egress): egress.detach()
+        case .none: TrafficControl.detachIngress(device: links.hostIndex)
+        }
+        pins.unpin("deliver_\(slot)")
+        pins.unpin("egress_\(slot)")
+        try maps.slotDevices.remove(links.hostIndex)
+        try maps.slotDevices.remove(links.nfIndex)
+    }
+
+    func state(of slot: UInt32) throws -> SlotState {
+        guard slot < limits.slots else { throw SteeringError.unknownSlot(slot) }
+        return SlotState(word: maps.slots[Int(slot)].state)
+    }
+
+    private static var stateOffset: Int { MemoryLayout<onvm_slot>.offset(of: \.state) ?? 0 }
+    private static var handshakeOffset: Int { MemoryLayout<onvm_slot>.offset(of: \.handshake) ?? 0 }
+}

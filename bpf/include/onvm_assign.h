@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/*
+ * Assignment: the first packet of a new client takes an idle slot, in its own path. Only steer includes this.
+ *
+ * A slot is taken by compare-and-swap on its state, so a stale entry of the queue (its NF died meanwhile) is harmless.
+ * The slot knows its client before the binding exists; whoever finds the binding finds a slot that is ready.
+ */
+#pragma once
+#include "onvm_parse.h"
+#include "onvm_policy.h"
+
+enum { IDLE_TRIES = 16, EMPTY_EVENT_INTERVAL = 10000000 /* ns */ };
+
+struct idle_queue {
+    __uint(type, BPF_MAP_TYPE_QUEUE);
+    __uint(max_entries, 1);
+    __uint(value_size, sizeof(struct onvm_idle_slot));
+};
+
+/* By service: the queue of its idle slots. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, ONVM_SERVICES);
+    __type(key, __u32);
+    __array(values, struct idle_queue);
+} idle SEC(".maps");
+
+struct share_table {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, ONVM_SHARE_TABLE_SIZE);
+    __type(key, __u32);
+    __type(value, __u32);
+};
+
+/* By service: a consistent-hash table of slot + 1 (0: none), which the manager changes in place. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, ONVM_SERVICES);
+    __type(key, __u32);
+    __array(values, struct share_table);
+} share SEC(".maps");
+
+/* By service: not 0 sheds new clients. Written by whoever sees a queue grow (backpressure). */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, ONVM_SERVICES);
+    __type(key, __u32);
+    __type(value, __u32);
+} overload SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ONVM_SERVICES);
+    __type(key, __u32);
+    __type(value, struct onvm_service_state);
+} service_state SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, ONVM_SERVICES);
+    __type(key, __u32);
+    __type(value, struct onvm_service_counters);
+} service_counters SEC(".maps");
+
+/* Slots whose client is not confirmed, by hash of service and source prefix. An array cannot be filled up by spoofing. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, ONVM_HALF_OPEN_BUCKETS);
+    __type(key, __u32);
+    __type(value, __u64);
+} half_open SEC(".maps");
+
+/* What steer knows about the frame in hand. */
+struct arrival {
+    struct packet packet;
+    struct onvm_path path;
+    struct onvm_binding_key key;
+    struct onvm_service *service;
+    struct onvm_settings *settings;
+    __u32 service_id;
+    __u32 slot;
+    __u64 now;
+};
+
+static __always_inline void count_service(__u32 service, __u32 counter) {
+    struct onvm_service_counters *values = bpf_map_lookup_elem(&service_counters, &service);
+    if (values) values->values[counter]++;
+}
+
+/* The finalizer of MurmurHash3, word by word. */
+static __always_inline __u32 mix(__u32 hash, __u64 word) {
+    __u64 value = (word ^ hash) * 0xff51afd7ed558ccdULL;
+    value = (value ^ value >> 33) * 0xc4ceb9fe1a85ec53ULL;
+    return value ^ value >> 32;
+}
+
+static __always_inline __u32 half_open_bucket(const struct arrival *arrival) {
+    struct onvm_address prefix = arrival->packet.source;
+    if (prefix.high == 0 && (__u32)prefix.low == bpf_htonl(0xffff)) {
+        prefix.low &= (__u64)bpf_htonl(0xffffff00) << 32;
+    } else {
+        prefix.high &= bpf_cpu_to_be64(0xffffffffffff0000ULL);
+        prefix.low = 0;
+    }
+    __u32 hash = mix(mix(arrival->settings->hash_seed ^ arrival->service_id, prefix.high), prefix.low);
+    return hash % ONVM_HALF_OPEN_BUCKETS;
+}
+
+static __always_inline void leave_half_open(__u32 bucket) {
+    __u64 *waiting = bpf_map_lookup_elem(&half_open, &bucket);
+    if (waiting) __sync_fetch_and_add(waiting, -1);
+}
+
+/* Takes a slot from the queue; NULL when there is none. */
+static __always_inline struct onvm_slot *take_idle(void *queue, struct onvm_idle_slot *taken) {
+#pragma clang loop unroll(disable)
+    for (int attempt = 0; attempt < IDLE_TRIES; attempt++) {
+        if (bpf_map_pop_elem(queue, taken)) return 0;
+        struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &taken->slot);
+        if (!slot) continue;
+        __u64 idle_state = slot_state(taken->generation, ONVM_SLOT_IDLE);
+        __u64 bound_state = slot_state(taken->generation, ONVM_SLOT_BOUND);
+        if (__sync_val_compare_and_swap(&slot->state, idle_state, bound_state) == idle_state) return slot;
+        count(ONVM_COUNTER_STALE_IDLE);
+    }
+    return 0;
+}
+
+static __always_inline void seat(struct onvm_slot *slot, const struct arrival *arrival, __u32 bucket) {
+    const struct packet *packet = &arrival->packet;
+    slot->client = packet->source;
+    slot->local = packet->destination;
+    slot->client_port = packet->source_port;
+    slot->local_port = packet->destination_port;
+    slot->protocol = packet->protocol;
+    slot->shared = 0;
+    slot->paths[0] = arrival->path;
+    slot->paths[1] = arrival->path;
+    slot->half_open_bucket = bucket;
+    slot->bound_at = slot->last_seen = arrival->now;
+    slot->expected_ack = 0;
+    slot->handshake = ONVM_HANDSHAKE_SYN;
+}
+
+/* Undoes take_idle and seat, unless the manager took the slot meanwhile. */
+static __always_inline void put_back(void *queue, struct onvm_slot *slot, const struct onvm_idle_slot *taken) {
+    __u64 idle_state = slot_state(taken->generation, ONVM_SLOT_IDLE);
+    __u64 bound_state = slot_state(taken->generation, ONVM_SLOT_BOUND);
+    if (__sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_NONE) == ONVM_HANDSHAKE_SYN)
+        leave_half_open(slot->half_open_bucket);
+    if (__sync_val_compare_and_swap(&slot->state, bound_state, idle_state) == bound_state)
+        bpf_map_push_elem(queue, taken, BPF_ANY);
+}
+
+static __noinline void report_arrival(struct arrival *arrival, __u32 kind, __u32 generation, __u32 shared) {
+    const struct packet *packet = &arrival->packet;
+    struct onvm_event event = {
+        .kind = kind,
+        .slot = arrival->slot,
+        .generation = generation,
+        .client = packet->source,
+        .client_port = packet->source_port,
+        .local_port = packet->destination_port,
+        .protocol = packet->protocol,
+        .service = arrival->service_id,
+        .shared = shared,
+        .at = arrival->now,
+    };
+    report(&event);
+}
+
+static __always_inline void report_empty(struct arrival *arrival) {
+    struct onvm_service_state *state = bpf_map_lookup_elem(&service_state, &arrival->service_id);
+    if (!state || arrival->now - state->empty_event_at < EMPTY_EVENT_INTERVAL) return;
+    state->empty_event_at = arrival->now;
+    report_arrival(arrival, ONVM_EVENT_IDLE_EMPTY, 0, 0);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/*
+ * XDP on a port: decides for each frame whether an NF gets it, and which.
+ *
+ *   flow table → endpoint of a service → its sole slot, or binding → assignment → otherwise the kernel's stack
+ *
+ * The frame is never changed. Checksums are not looked at: on virtual devices they may be partial, and whoever uses the
+ * data checks them. Works in native and in generic mode; `frags`, because only the headers are read.
+ * A VLAN tag that the NIC strips is invisible to XDP: the manager turns that offload off.
+ */
+#include "include/onvm_assign.h"
+
+/* The slot with its entry in DEVMAP; BPF_MAP_TYPE_DEVMAP checks that the device can take the frame. */
+struct {
+    __uint(type, BPF_MAP_TYPE_DEVMAP);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} hosts SEC(".maps");
+
+struct vlan_header {
+    __u16 control;
+    __u16 type;
+};
+
+/*
+ * Everything below returns the counter that names the outcome; `steer` counts it and acts on it, in one place.
+ * A REDIRECT outcome has its slot in arrival->slot.
+ */
+static __always_inline int is_live(const struct onvm_slot *slot, const struct onvm_binding *binding) {
+    return slot && slot->state == slot_state(binding->generation, ONVM_SLOT_BOUND);
+}
+
+/* Whether the frame comes from the very client (isolation client) or connection that took the slot. */
+static __always_inline int is_first_client(const struct onvm_slot *slot, const struct arrival *arrival) {
+    const struct packet *packet = &arrival->packet;
+    if (!same_address(&slot->client, &packet->source)) return 0;
+    if (slot->isolation != ONVM_ISOLATION_CONNECTION) return 1;
+    return slot->client_port == packet->source_port && slot->local_port == packet->destination_port
+        && slot->protocol == packet->protocol && same_address(&slot->local, &packet->destination);
+}
+
+/* RFC 9293 §3.5: who acknowledges the NF's SYN has received it, so the source address is no forgery. */
+static __always_inline void confirm(struct onvm_slot *slot, struct arrival *arrival) {
+    const struct packet *packet = &arrival->packet;
+    if (slot->handshake != ONVM_HANDSHAKE_ANSWERED || packet->protocol != slot->protocol) return;
+    if (packet->protocol == IPPROTO_TCP
+        && (!(packet->tcp_flags & TCP_ACK) || packet->acknowledgment != slot->expected_ack))
+        return;
+    __u32 before =
+        __sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_ANSWERED, ONVM_HANDSHAKE_CONFIRMED);
+    if (before != ONVM_HANDSHAKE_ANSWERED) return;
+    leave_half_open(slot->half_open_bucket);
+    count(ONVM_COUNTER_CONFIRMED);
+    count_service(arrival->service_id, ONVM_SERVICE_COUNTER_CONFIRMED);
+    report_arrival(arrival, ONVM_EVENT_CONFIRMED, slot->state >> 8, slot->shared);
+}
+
+/* A client that reaches a wildcard endpoint by a second address may be answered from it. */
+static __always_inline void note_local(__u32 id, struct onvm_slot *slot, const struct arrival *arrival) {
+    if (same_address(&slot->local, &arrival->packet.destination)) return;
+    struct onvm_local_key key = {
+        .address = arrival->packet.destination, .slot = id, .generation = slot->state >> 8};
+    __u32 known = 1;
+    if (!bpf_map_lookup_elem(&locals, &key)) bpf_map_update_elem(&locals, &key, &known, BPF_ANY);
+}
+
+/* Writes only what changed: the slot's cache lines are shared by all CPUs that serve the client. */
+static __always_inline void note_path(struct onvm_slot *slot, const struct onvm_path *path) {
+    if (same_path(&slot->paths[0], path) || same_path(&slot->paths[1], path)) return;
+    slot->paths[1] = slot->paths[0];
+    slot->paths[0] = *path;
+}
+
+static __always_inline void note_seen(struct onvm_slot *slot, __u64 now) {
+    if (now - slot->last_seen >= ONVM_LAST_SEEN_STEP) slot->last_seen = now;
+}
+
+static __always_inline __u32 serve_bound(
+    struct onvm_binding *binding, struct onvm_slot *slot, struct arrival *arrival, int is_wildcard) {
+    arrival->slot = binding->slot;
+    if (is_first_client(slot, arrival)) {
+        confirm(slot, arrival);
+        note_path(slot, &arrival->path);
+    } else if (!same_path(&binding->path, &arrival->path)) {
+        binding->path = arrival->path;
+    }
+    if (is_wildcard) note_local(binding->slot, slot, arrival);
+    note_seen(slot, arrival->now);
+    return ONVM_COUNTER_REDIRECT_BOUND;
+}
+
+/* Isolation none: clients come by many ways; what counts is which of our addresses and ports they use. */
+static __always_inline __u32 serve_sole(struct arrival *arrival, int is_wildcard) {
+    __u32 id = arrival->service->sole_slot - 1;
+    struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &id);
+    if (!slot || (slot->state & 0xff) != ONVM_SLOT_SOLE) {
+        count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DEAD_SLOT);
+        return ONVM_COUNTER_PASS_DEAD_SLOT;
+    }
+    struct onvm_path path = arrival->path;
+    __builtin_memset(path.client_mac, 0, sizeof path.client_mac);
+    note_path(slot, &path);
+    if (is_wildcard) note_local(id, slot, arrival);
+    note_seen(slot, arrival->now);
+    arrival->slot = id;
+    return ONVM_COUNTER_REDIRECT_SOLE;
+}
+
+/* A running slot, chosen by consistent hash, gets one more client. */
+static __noinline __u32 assign_shared(struct arrival *arrival) {
+    void *table = bpf_map_lookup_elem(&share, &arrival->service_id);
+    if (!table) return ONVM_COUNTER_PASS_REFUSED;
+    const struct onvm_binding_key *key = &arrival->key;
+    __u32 hash = mix(mix(key->service, key->client.high), key->client.low);
+    hash = mix(hash, (__u64)key->client_port << 16 | key->local_port);
+    __u32 index = hash % ONVM_SHARE_TABLE_SIZE;
+    __u32 *entry = bpf_map_lookup_elem(table, &index);
+    if (!entry || !*entry) return ONVM_COUNTER_PASS_REFUSED;
+    struct onvm_binding binding = {.slot = *entry - 1, .path = arrival->path};
+    struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &binding.slot);
+    if (!slot) return ONVM_COUNTER_PASS_REFUSED;
+    __u64 state = slot->state;
+    if ((state & 0xff) != ONVM_SLOT_BOUND) return ONVM_COUNTER_PASS_REFUSED;
+    binding.generation = state >> 8;
+    if (!slot->shared) slot->shared = 1;
+    /* A race of two CPUs ends in the same slot, as the hash is the same. */
+    if (bpf_map_update_elem(&bindings, &arrival->key, &binding, BPF_ANY)) return ONVM_COUNTER_DROP_BINDING;
+    count(ONVM_COUNTER_ASSIGNED_SHARED);
+    count_service(arrival->service_id, ONVM_SERVICE_COUNTER_SHARED);
+    arrival->slot = binding.slot;
+    report_arrival(arrival, ONVM_EVENT_BOUND, binding.generation, 1);
+    return ONVM_COUNTER_REDIRECT_ASSIGNED;
+}
+
+static __noinline __u32 overflow(struct arrival *arrival) {
+    report_empty(arrival);
+    struct onvm_service *service = bpf_map_lookup_elem(&services, &arrival->service_id);
+    __u32 outcome = ONVM_COUNTER_PASS_REFUSED;
+    if (service && service->overflow == ONVM_OVERFLOW_DROP) outcome = ONVM_COUNTER_DROP_OVERFLOW;
+    if (service && service->overflow == ONVM_OVERFLOW_SHARE) outcome = assign_shared(arrival);
+    if (outcome == ONVM_COUNTER_PASS_REFUSED) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_REFUSED);
+    if (outcome == ONVM_COUNTER_DROP_OVERFLOW) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DROPPED);
+    return outcome;
+}
+
+static __always_inline __u32 assign(struct arrival *arrival) {
+    __u32 *overloaded = bpf_map_lookup_elem(&overload, &arrival->service_id);
+    if (overloaded && *overloaded) {
+        count_service(arrival->service_id, ONVM_SERVICE_COUNTER_OVERLOAD);
+        return ONVM_COUNTER_DROP_OVERLOAD;
+    }
+    __u32 bucket = half_open_bucket(arrival);
+    __u64 *waiting = bpf_map_lookup_elem(&half_open, &bucket);
+    if (!waiting) return ONVM_COUNTER_DROP_BINDING;
+    __u64 before = __sync_fetch_and_add(waiting, 1);
+    if (arrival->service->half_open_limit && before >= arrival->service->half_open_limit) {
+        leave_half_open(bucket);
+        count_service(arrival->service_id, ONVM_SERVICE_COUNTER_HALF_OPEN);
+        return ONVM_COUNTER_PASS_HALF_OPEN;
+    }
+    struct onvm_idle_slot taken = {};
+    void *queue = bpf_map_lookup_elem(&idle, &arrival->service_id);
+    struct onvm_slot *slot = queue ? take_idle(queue, &taken) : 0;
+    if (!slot) {
+        leave_half_open(bucket);
+        return overflow(arrival);
+    }
+    seat(slot, arrival, bucket);
+    struct onvm_binding binding = {.slot = taken.slot, .generation = taken.generation, .path = arrival->path};
+    if (bpf_map_update_elem(&bindings, &arrival->key, &binding, BPF_NOEXIST)) {
+        put_back(queue, slot, &taken);
+        struct onvm_binding *winner = bpf_map_lookup_elem(&bindings, &arrival->key);
+        if (!winner) return ONVM_COUNTER_DROP_BINDING;
+        count(ONVM_COUNTER_RACE_LOST);
+        slot = bpf_map_lookup_elem(&slots, &winner->slot);
+        if (!is_live(slot, winner)) return ONVM_COUNTER_PASS_DEAD_SLOT;
+        return serve_bound(winner, slot, arrival, 0);
+    }
+    count(ONVM_COUNTER_ASSIGNED);
+    count_service(arrival->service_id, ONVM_SERVICE_COUNTER_ASSIGNED);
+    arrival->slot = taken.slot;
+    report_arrival(arrival, ONVM_EVENT_BOUND, taken.generation, 0);
+    return ONVM_COUNTER_REDIRECT_ASSIGNED;
+}
+
+static __always_inline void make_key(struct arrival *arrival) {
+    const struct packet *packet = &arrival->packet;
+    struct onvm_binding_key *key = &arrival->key;
+    key->service = arrival->service_id;
+    if (arrival->service->isolation == ONVM_ISOLATION_CONNECTION) {
+        key->client = packet->source;
+        key->local = packet->destination;
+        key->client_port = packet->source_port;
+        key->local_port = packet->destination_port;
+        key->protocol = packet->protocol;
+    } else {
+        key->client = client_of(packet->source, arrival->service);
+    }
+}
+
+static __always_inline __u32 serve(struct arrival *arrival, int is_error, int is_wildcard) {
+    const struct packet *packet = &arrival->packet;
+    make_key(arrival);
+    struct onvm_binding *binding = bpf_map_lookup_elem(&bindings, &arrival->key);
+    if (binding) {
+        struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &binding->slot);
+        if (is_live(slot, binding)) {
+            arrival->slot = binding->slot;
+            if (is_error) return ONVM_COUNTER_REDIRECT_ICMP;
+            return serve_bound(binding, slot, arrival, is_wildcard);
+        }
+        bpf_map_delete_elem(&bindings, &arrival->key);
+    }
+    if (is_error) return ONVM_COUNTER_PASS_ICMP_UNMATCHED;
+    __u8 handshake = packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
+    if (packet->protocol == IPPROTO_UDP || handshake == TCP_SYN) return assign(arrival);
+    if (!binding) return ONVM_COUNTER_PASS_NO_BINDING;
+    count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DEAD_SLOT);
+    return ONVM_COUNTER_PASS_DEAD_SLOT;
+}
+
+/* What the verdict pinned to the flow says; ONVM_COUNTER_COUNT: there is none. */
+static __always_inline __u32 follow_flow(struct arrival *arrival) {
+    const struct packet *packet = &arrival->packet;
+    struct onvm_flow_key key = {
+        .source = packet->source,
+        .destination = packet->destination,
+        .source_port = packet->source_port,
+        .destination_port = packet->destination_port,
+        .protocol = packet->protocol,
+    };
+    struct onvm_flow_verdict *verdict = bpf_map_lookup_elem(&flows, &key);
+    if (!verdict) return ONVM_COUNTER_COUNT;
+    if (verdict->action == ONVM_FLOW_DROP) return ONVM_COUNTER_DROP_FLOW;
+    if (verdict->action != ONVM_FLOW_SLOT) return ONVM_COUNTER_PASS_FLOW;
+    struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &verdict->slot);
+    if (!slot || (slot->state & 0xff) < ONVM_SLOT_BOUND) return ONVM_COUNTER_PASS_DEAD_SLOT;
+    arrival->slot = verdict->slot;
+    return ONVM_COUNTER_REDIRECT_FLOW;
+}
+
+/* The service whose endpoint the packet is for, or 0. */
+static __always_inline __u32 find_service(struct arrival *arrival, __u32 *is_wildcard) {
+    struct onvm_endpoint_key key = {
+        .address = arrival->packet.destination,
+        .port = arrival->packet.destination_port,
+        .protocol = arrival->packet.protocol,
+    };
+    __u32 *service = bpf_map_lookup_elem(&endpoints, &key);
+    if (service) return *service;
+    if (!arrival->settings->has_wildcards) return 0;
+    key.address = (struct onvm_address){};
+    service = bpf_map_lookup_elem(&endpoints, &key);
+    *is_wildcard = 1;
+    return service ? *service : 0;
+}
+
+/* A port in promiscuous mode also sees what is meant for others; "any address" means any of ours. */
+static __always_inline int is_for_port(const struct onvm_path *path) {
+    struct onvm_mac *mac = bpf_map_lookup_elem(&ports, &path->port);
+    return mac && same_mac(mac->bytes, path->local_mac);
+}
+
+static __always_inline __u32 cause_of(enum parsed parsed) {
+    switch (parsed) {
+        case NOT_IP: return ONVM_COUNTER_PASS_NOT_IP;
+        case FIRST_FRAGMENT: return ONVM_COUNTER_PASS_FIRST_FRAGMENT;
+        case LATER_FRAGMENT: return ONVM_COUNTER_PASS_LATER_FRAGMENT;
+        case EXTENSION: return ONVM_COUNTER_PASS_EXTENSION;
+        case OTHER_PROTOCOL: return ONVM_COUNTER_PASS_PROTOCOL;
+        case ICMP_UNMATCHED: return ONVM_COUNTER_PASS_ICMP_UNMATCHED;
+        default: return ONVM_COUNTER_PASS_MALFORMED;
+    }
+}
+
+/* IEEE 802.3, 802.1Q: fills in the path and parses the packet. */
+static __always_inline enum parsed parse(struct xdp_md *context, struct arrival *arrival) {
+    void *data = (void *)(long)context->data, *end = (void *)(long)context->data_end;
+    struct ethhdr *ethernet = data;
+    if ((void *)(ethernet + 1) > end) return MALFORMED;
+    __u16 type = ethernet->h_proto;
+    void *cursor = ethernet + 1;
+    copy_macs(&arrival->path, ethernet);
+    arrival->path.port = context->ingress_ifindex;
+    if (type == bpf_htons(ETH_P_8021Q)) {
+        struct vlan_header *vlan = cursor;
+        if ((void *)(vlan + 1) > end) return MALFORMED;
+        arrival->path.vlan = ONVM_VLAN_TAGGED | (bpf_ntohs(vlan->control) & 0xfff);
+        type = vlan->type;
+        cursor = vlan + 1;
+    }
+    if (type == bpf_htons(ETH_P_IP)) return parse_ipv4(cursor, end, &arrival->packet);
+    if (type == bpf_htons(ETH_P_IPV6)) return parse_ipv6(cursor, end, &arrival->packet, IPV6_EXTENSIONS_MAX);
+    return NOT_IP;
+}
+
+static __always_inline __u32 decide(struct xdp_md *context, struct arrival *arrival) {
+    enum parsed parsed = parse(context, arrival);
+    if (arrival->path.local_mac[0] & 1) return ONVM_COUNTER_PASS_NOT_UNICAST;
+    if (parsed != PARSED && parsed != PARSED_ICMP_ERROR) return cause_of(parsed);
+
+    __u32 zero = 0, is_wildcard = 0, is_error = parsed == PARSED_ICMP_ERROR;
+    arrival->settings = bpf_map_lookup_elem(&settings, &zero);
+    if (!arrival->settings) return ONVM_COUNTER_PASS_NO_SERVICE;
+    if (arrival->settings->flow_count) {
+        __u32 outcome = follow_flow(arrival);
+        if (outcome != ONVM_COUNTER_COUNT) return outcome;
+    }
+    arrival->service_id = find_service(arrival, &is_wildcard);
+    arrival->service = bpf_map_lookup_elem(&services, &arrival->service_id);
+    if (!arrival->service_id || !arrival->service || !arrival->service->defined)
+        return is_error ? ONVM_COUNTER_PASS_ICMP_UNMATCHED : ONVM_COUNTER_PASS_NO_SERVICE;
+    if (is_wildcard && !is_for_port(&arrival->path)) return ONVM_COUNTER_PASS_OTHER_HOST;
+
+    arrival->now = bpf_ktime_get_coarse_ns();
+    if (arrival->service->isolation != ONVM_ISOLATION_NONE) return serve(arrival, is_error, is_wildcard);
+    arrival->slot = arrival->service->sole_slot - 1;
+    if (is_error) return ONVM_COUNTER_REDIRECT_ICMP;
+    return serve_sole(arrival, is_wildcard);
+}
+
+SEC("xdp.frags") int steer(struct xdp_md *context) {
+    struct arrival arrival = {};
+    __u32 outcome = decide(context, &arrival);
+    int verdict = XDP_PASS;
+    if (outcome >= ONVM_COUNTER_REDIRECT_FLOW && outcome <= ONVM_COUNTER_REDIRECT_ICMP) {
+        verdict = bpf_redirect_map(&hosts, arrival.slot, XDP_PASS);
+        if (verdict != XDP_REDIRECT) outcome = ONVM_COUNTER_PASS_NO_DEVICE;
+    } else if (outcome >= ONVM_COUNTER_DROP_FLOW && outcome <= ONVM_COUNTER_DROP_BINDING) {
+        verdict = XDP_DROP;
+    }
+    count(outcome);
+    if (verdict != XDP_REDIRECT) return verdict;
+    struct onvm_slot_counters *values = bpf_map_lookup_elem(&slot_counters, &arrival.slot);
+    if (values) {
+        values->values[ONVM_SLOT_COUNTER_STEERED]++;
+        values->values[ONVM_SLOT_COUNTER_STEERED_BYTES] += bpf_xdp_get_buff_len(context);
+    }
+    return verdict;
+}
+
+char LICENSE[] SEC("license") = "GPL";
