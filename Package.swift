@@ -46,8 +46,8 @@ let package = Package(
         library("PacketHeaders"),
         library("TCPStack", ["PacketHeaders"]),
         library("HTTP1"),
-        library("Handover", ["Linux"]),
-        library("NetworkFunction", ["Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
+        library("Handover", ["Linux", "XSK"]),
+        library("NetworkFunction", ["CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
         library("NetworkFunctions", ["HTTP1", "Linux", "NetworkFunction"]),
 
         // Control plane.
@@ -75,14 +75,22 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
 
         // Tests.
+        .target(name: "CAllocationCounter"),
         library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
-        tests("LinuxTests", ["Linux"]),
+        tests("LinuxTests", ["CLinux", "Linux"]),
+        tests("HandoverTests", ["Handover", "Linux", "XSK"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TestSupport"]),
         tests("TCPStackTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
-        tests("HTTP1Tests", ["HTTP1", "TestSupport"]),
-        tests("NetworkFunctionTests", ["NetworkFunction", "TestSupport"]),
-        tests("NetworkFunctionsTests", ["NetworkFunctions", "TestSupport"]),
+        tests("HTTP1Tests", ["HTTP1"]),
+        tests(
+            "NetworkFunctionTests",
+            [
+                "CLinux", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "TestSupport", "XSK",
+            ]),
+        tests(
+            "NetworkFunctionsTests",
+            ["CAllocationCounter", "HTTP1", "NetworkFunction", "NetworkFunctions", "PacketHeaders", "TCPStack"]),
         tests("ManagerTests", ["ControlAPI", "Manager"]),
         tests("KernelTests", ["BPF", "CBPFTypes", "TestSupport"]),
     ]

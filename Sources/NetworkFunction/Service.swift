@@ -34,4 +34,15 @@ public protocol Service: ~Copyable {
 
     /// The connection is gone, whoever ended it, unless the service itself called `abort()`.
     mutating func closed(_ connection: Connection, state: inout State, reason: CloseReason)
+
+    /// The manager wants this NF to end: finish what is under way on the connection, then close it.
+    mutating func drain(_ connection: inout Connection, state: inout State)
+}
+
+extension Service where Self: ~Copyable {
+    public mutating func acknowledged(_ connection: inout Connection, state: inout State) {}
+    public mutating func timerFired(_ connection: inout Connection, state: inout State) {}
+    public mutating func closed(_ connection: Connection, state: inout State, reason: CloseReason) {}
+    public mutating func peerFinished(_ connection: inout Connection, state: inout State) { connection.finish() }
+    public mutating func drain(_ connection: inout Connection, state: inout State) { connection.finish() }
 }

@@ -1,0 +1,123 @@
+import ControlAPI
+import Linux
+import Logging
+
+/// From a process that has to go, or has gone, to a spare slot.
+extension SlotTable {
+    /// Ends the process of a slot. Its clients are free for another NF when this returns.
+    func end(_ id: UInt32, _ cause: EndCause, _ reason: String, at now: MonotonicTime) {
+        guard let process = self[id].process, self[id].state != .dead else { return }
+        unbind(id)
+        self[id].endCause = cause
+        pools[self[id].service].countEnd(cause)
+        note(id, cause, reason, at: now)
+        process.kill()
+        leaveDead(id, at: now)
+    }
+
+    /// The process is no more: the kernel said so.
+    func processEnded(token: UInt64, at now: MonotonicTime) {
+        guard let id = slot(of: token), !self[id].hasEnded else { return }
+        self[id].hasEnded = true
+        guard self[id].state != .dead else { return }
+        unbind(id)
+        let cause: EndCause = isDraining ? .stopped : .crashed
+        self[id].endCause = cause
+        pools[self[id].service].countEnd(cause)
+        let wasServing = self[id].state == .bound || self[id].state == .draining
+        note(id, cause, "its process ended", at: now, delays: !wasServing)
+        self[id].process?.kill()
+        leaveDead(id, at: now)
+    }
+
+    /// The first step of any teardown.
+    private func unbind(_ id: UInt32) {
+        guard self[id].isOffered else { return }
+        self[id].isOffered = false
+        do {
+            try steering.unbind(slot: id)
+        } catch {
+            log.error("\(name(id)): cannot unbind: \(error)")
+        }
+    }
+
+    private func leaveDead(_ id: UInt32, at now: MonotonicTime) {
+        transition(id, to: .dead, at: now)
+        dead.append(id)
+    }
+
+    /// A client can make its own NF crash; only ends that have nothing to do with a client hold up the service.
+    private func note(_ id: UInt32, _ cause: EndCause, _ reason: String, at now: MonotonicTime, delays: Bool = false) {
+        var metadata: [String: String] = ["cause": cause.rawValue]
+        if let pid = self[id].pid { metadata["pid"] = "\(pid)" }
+        if let client = self[id].client { metadata["client"] = "\(client)" }
+        if cause.delaysNextStart || (delays && cause == .crashed) {
+            metadata["pause"] = "\(pools[self[id].service].backOff(at: now)) ms"
+        }
+        let text = "\(name(id)): NF \(self[id].state.rawValue) ended: \(reason)"
+        let level = level(of: cause)
+        log.log(level: level, "\(text)", metadata: metadata.mapValues { .string($0) })
+    }
+
+    private func level(of cause: EndCause) -> Logger.Level {
+        switch cause {
+        case .idleTimeout, .halfOpen, .stopped: .debug
+        case .killed: .notice
+        case .crashed, .hung, .startFailed, .startTimedOut, .bindFailed: .warning
+        }
+    }
+
+    /// Takes ended processes out of the maps and gives back what was theirs, a few a turn.
+    func rebuildDeadSlots(at now: MonotonicTime) {
+        let ended = dead.filter { self[$0].hasEnded }.prefix(Limit.slotsPerTurn)
+        guard !ended.isEmpty else { return }
+        for id in ended { clear(id, at: now) }
+        dead.removeAll { ended.contains($0) }
+    }
+
+    private func clear(_ id: UInt32, at now: MonotonicTime) {
+        if self[id].isAdmitted {
+            do {
+                try steering.retire(slot: id)
+            } catch {
+                log.error("\(name(id)): cannot take the slot out of the maps: \(error)")
+            }
+        }
+        self[id].process?.close()
+        slotOfToken[self[id].token] = nil
+        self[id].process = nil
+        self[id].token = 0
+        self[id].pid = nil
+        self[id].isAdmitted = false
+        self[id].client = nil
+        self[id].startedAt = nil
+        transition(id, to: .spare, at: now)
+    }
+
+    // MARK: Stopping the manager
+
+    /// NFs without a client end now; the others finish what they have.
+    func drain(at now: MonotonicTime) {
+        stopRefilling()
+        for pool in pools {
+            for id in pool.slots where self[id].process != nil {
+                switch self[id].state {
+                case .bound:
+                    self[id].process?.drain()
+                    transition(id, to: .draining, at: now)
+                case .draining, .dead:
+                    break
+                default:
+                    end(id, .stopped, "the manager stops", at: now)
+                }
+            }
+        }
+    }
+
+    func endAll(at now: MonotonicTime) {
+        stopRefilling()
+        for slot in slots where slot.process != nil { end(slot.id, .stopped, "the manager stops", at: now) }
+    }
+
+    var processCount: Int { slots.count { $0.process != nil } }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import Yams
+
+/// Reads `options`: what the platform passes to an NF without knowing what it means, except `root`.
+struct OptionsParser {
+    let reader: TopologyReader
+    let host: (any TopologyHost)?
+    let directory: String
+
+    func read(_ node: Node, into service: inout Topology.Service) {
+        guard case .mapping(let mapping) = node else {
+            reader.error(
+                "options is \(reader.kind(of: node))", at: node.location, expected: "a mapping such as {root: /srv/www}")
+            return
+        }
+        var byteCount = 0
+        for (keyNode, value) in mapping {
+            guard let key = self.key(keyNode), let text = self.value(value, of: key) else { continue }
+            guard key != "root" else {
+                service.root = root(text, value)
+                continue
+            }
+            byteCount += key.utf8.count + text.utf8.count + 2
+            service.options.append(.init(key: key, value: text))
+        }
+        if byteCount > Topology.Limit.optionsByteCount {
+            reader.error(
+                "options have \(byteCount) bytes", at: node.location,
+                expected: "at most \(Topology.Limit.optionsByteCount)")
+        }
+    }
+
+    /// The NF gets `key=value` lines, so neither may hold what separates them.
+    private func key(_ node: Node) -> String? {
+        let expected = "a name of a-z, 0-9 and _"
+        guard let key = reader.text(node, "an option's name", expected: expected) else { return nil }
+        let valid = key.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
+        guard valid else {
+            reader.error("an option's name is \(reader.quoted(key))", at: node.location, expected: expected)
+            return nil
+        }
+        return key
+    }
+
+    private func value(_ node: Node, of key: String) -> String? {
+        let expected = "text, a number, on or off"
+        guard case .scalar(let scalar) = node else {
+            reader.error("option \(key) is \(reader.kind(of: node))", at: node.location, expected: expected)
+            return nil
+        }
+        guard !scalar.string.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+            reader.error("option \(key) holds control characters", at: node.location, expected: "one line of text")
+            return nil
+        }
+        return scalar.string
+    }
+
+    private func root(_ text: String, _ node: Node) -> String? {
+        guard !text.isEmpty else {
+            reader.error("root is empty", at: node.location, expected: "the path of a directory")
+            return nil
+        }
+        let path = URL(filePath: text, relativeTo: URL(filePath: directory, directoryHint: .isDirectory))
+            .standardizedFileURL.path(percentEncoded: false)
+        guard let host else { return path }
+        let expected = "the path of a directory that everybody may read (chmod o+rx)"
+        switch host.documentRoot(at: path) {
+        case .usable: break
+        case .missing:
+            reader.error("root \(reader.quoted(path)) does not exist", at: node.location, expected: expected)
+        case .notDirectory:
+            reader.error("root \(reader.quoted(path)) is not a directory", at: node.location, expected: expected)
+        case .unreadable(let mode):
+            let octal = "0" + String(mode, radix: 8)
+            reader.error(
+                "root \(reader.quoted(path)) has mode \(octal), and NFs run under users of their own",
+                at: node.location, expected: expected)
+        }
+        return path
+    }
+}

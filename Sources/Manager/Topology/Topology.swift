@@ -1,0 +1,141 @@
+/// What the operator asked for, read from one YAML file and checked: the input of `onvm run`.
+///
+/// ```yaml
+/// instance: web                # names /run/onvm/web and /sys/fs/bpf/onvm/web; default "default"
+/// ports:
+///   - device: port0            # network devices that clients come by
+/// services:
+///   - name: web
+///     id: 1                    # 1...255; default: the lowest that is free
+///     nf: web-server           # which network function the processes run
+///     listen: ["10.77.0.1:80", "[fd77::1]:80"]   # or 80: that port on every address of the ports
+///     isolation: client        # client | connection | none
+///     idle: 4                  # NF processes kept ready for the next client
+///     max: 256                 # NF processes at most
+///     overflow: refuse         # what a client gets when all are taken: refuse | share | drop
+///     idle_timeout: 60s        # a client that has had no connection for this long loses its NF
+///     ipv6_prefix: 64          # how many bits of an IPv6 source make one client
+///     half_open_limit: 256     # unfinished handshakes allowed for each source prefix
+///     umem: {frames: 1024, frame_size: 4096}
+///     cores: [0, 1]            # where its NFs may run; default: anywhere
+///     options: {root: /srv/www, index: index.html}   # handed to the NF; `root` as an open directory
+/// ```
+public struct Topology: Equatable, Sendable {
+    public var instance = "default"
+    public var ports: [Port] = []
+    public var services: [Service] = []
+
+    /// A network device that the platform attaches to.
+    public struct Port: Equatable, Sendable {
+        public var device: String
+
+        public init(device: String) { self.device = device }
+    }
+
+    /// How many NF processes all services may have together.
+    public var slotCount: Int { services.reduce(0) { $0 + $1.slotCount } }
+}
+
+extension Topology {
+    /// What NFs are instances of, and how clients are spread over them.
+    public struct Service: Equatable, Sendable {
+        public var name: String
+        public var id: UInt8
+        public var networkFunction: String
+        public var listen: [Listen] = []
+        public var isolation = Isolation.client
+        public var idle = 4
+        public var max = 256
+        public var overflow = Overflow.refuse
+        public var idleTimeoutMilliseconds = 60_000
+        public var ipv6PrefixLength = 64
+        public var halfOpenLimit = 256
+        public var umem = UMEM()
+        public var cores: [Int] = []
+        /// Handed to the NF, in the file's order. Without `root`, which is handed over as a directory descriptor.
+        public var options: [Option] = []
+        /// The document root, an absolute path.
+        public var root: String?
+
+        public init(name: String, id: UInt8, networkFunction: String) {
+            self.name = name
+            self.id = id
+            self.networkFunction = networkFunction
+        }
+
+        /// A service that is not isolated has one NF for all its clients.
+        public var slotCount: Int { isolation == .none ? 1 : max }
+        public var idleTarget: Int { isolation == .none ? 1 : idle }
+    }
+
+    /// What one NF process is shared by.
+    public enum Isolation: String, CaseIterable, Sendable {
+        /// Nobody: each client address has its own.
+        case client
+        /// Nobody: each connection has its own.
+        case connection
+        /// Every client of the service.
+        case none
+    }
+
+    /// What happens to a new client when every NF of the service is taken.
+    public enum Overflow: String, CaseIterable, Sendable {
+        /// The kernel answers with RST, as if nobody listened.
+        case refuse
+        /// It joins an NF that another client has.
+        case share
+        /// Its SYN is dropped.
+        case drop
+    }
+
+    /// The packet memory of one NF.
+    public struct UMEM: Equatable, Sendable {
+        public var frameCount = 1024
+        public var frameByteCount = 4096
+
+        public init() {}
+    }
+
+    public struct Option: Equatable, Sendable {
+        public var key: String
+        public var value: String
+
+        public init(key: String, value: String) {
+            self.key = key
+            self.value = value
+        }
+    }
+
+    /// Where a service takes connections; no address means every address of the ports.
+    public struct Listen: Hashable, Sendable {
+        public var address: IPAddress?
+        public var port: UInt16
+
+        public init(address: IPAddress?, port: UInt16) {
+            self.address = address
+            self.port = port
+        }
+    }
+}
+
+extension Topology {
+    /// The limits a topology is checked against.
+    public enum Limit {
+        /// A service ID is one byte and 0 means none.
+        public static let serviceID = 1...255
+        /// Slot IDs index arrays in the eBPF maps.
+        public static let slots = 1...16_384
+        public static let idle = 1...4096
+        public static let ports = 1...64
+        public static let listenPerService = 1...64
+        public static let ipv6Prefix = 16...128
+        public static let halfOpen = 1...65_536
+        public static let idleTimeoutMilliseconds = 1_000...86_400_000
+        public static let frameCount = 128...65_536
+        public static let nameByteCount = 1...32
+        /// IFNAMSIZ includes the terminating NUL (netdevice(7)).
+        public static let deviceNameByteCount = 1...15
+        public static let optionsByteCount = 8192
+        public static let fileByteCount = 1 << 20
+    }
+}

@@ -1,0 +1,46 @@
+/// Scalars with units, as topology files write them.
+enum TopologyUnits {
+    static let durationForm = "a duration with its unit, such as 500ms, 60s, 5m or 1h"
+    static let sizeForm = "a size in bytes, such as 4096, 4KiB or 2MiB"
+
+    static func milliseconds(_ text: String) -> Int? {
+        scaled(text, by: ["ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000])
+    }
+
+    static func bytes(_ text: String) -> Int? {
+        scaled(text, by: ["": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30])
+    }
+
+    private static func scaled(_ text: String, by units: [String: Int]) -> Int? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard let number = Int(digits), let unit = units[String(text.dropFirst(digits.count))] else { return nil }
+        let (value, overflow) = number.multipliedReportingOverflow(by: unit)
+        return overflow ? nil : value
+    }
+}
+
+extension String {
+    /// The closest of `candidates`, if it is close enough to be what was meant.
+    func nearest(of candidates: [String]) -> String? {
+        let ranked = candidates.map { (name: $0, distance: editDistance(to: $0)) }.min { $0.distance < $1.distance }
+        guard let ranked, ranked.distance <= Swift.max(1, count / 3) else { return nil }
+        return ranked.name
+    }
+
+    /// Changes of one byte and swaps of neighbours that turn one into the other (optimal string alignment distance).
+    private func editDistance(to other: String) -> Int {
+        let (left, right) = (Array(utf8.prefix(64)), Array(other.utf8))
+        var rows = [[Int]](repeating: Array(0...right.count), count: left.count + 1)
+        for i in 0..<left.count {
+            rows[i + 1][0] = i + 1
+            for j in 0..<right.count {
+                let substitution = rows[i][j] + (left[i] == right[j] ? 0 : 1)
+                rows[i + 1][j + 1] = Swift.min(substitution, rows[i][j + 1] + 1, rows[i + 1][j] + 1)
+                if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] {
+                    rows[i + 1][j + 1] = Swift.min(rows[i + 1][j + 1], rows[i - 1][j - 1] + 1)
+                }
+            }
+        }
+        return rows[left.count][right.count]
+    }
+}

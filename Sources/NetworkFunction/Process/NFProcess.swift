@@ -1,0 +1,175 @@
+public import Handover
+public import Linux
+public import TCPStack
+import XSK
+import CLinux
+import Glibc
+
+/// One NF as `onvm-nf` can start it.
+public struct NFFunction: Sendable {
+    @usableFromInline let name: String
+    @usableFromInline let run: @Sendable (consuming NFStart) throws(NFStartError) -> RunResult
+
+    @inlinable init(
+        name: String, run: @escaping @Sendable (consuming NFStart) throws(NFStartError) -> RunResult
+    ) {
+        self.name = name
+        self.run = run
+    }
+
+    /// A service over TCP. Inlinable, like all down to the worker's loop, so that the caller's module specializes it.
+    @inlinable public static func service<S: HostedService & SendableMetatype & ~Copyable>(_: S.Type) -> NFFunction {
+        NFFunction(name: S.functionName) { start throws(NFStartError) in try start.serve(S.self) }
+    }
+}
+
+/// What a freshly forked NF process holds: its grant, and the descriptors that came with it.
+public struct NFStart: ~Copyable {
+    @usableFromInline let grant: Grant
+    @usableFromInline let manager: NFEnd
+    @usableFromInline let userID: UInt32
+    @usableFromInline let socket: FileDescriptor
+    @usableFromInline let memory: FileDescriptor
+    @usableFromInline let telemetryMemory: FileDescriptor
+    @usableFromInline let root: CInt
+    @usableFromInline let log: CInt
+
+    init(grant: Grant, descriptors: GrantDescriptors, manager: consuming NFEnd, userID: UInt32) {
+        self.grant = grant
+        self.manager = manager
+        self.userID = userID
+        socket = FileDescriptor(owning: descriptors.xsk)
+        memory = FileDescriptor(owning: descriptors.umem)
+        telemetryMemory = FileDescriptor(owning: descriptors.telemetry)
+        root = descriptors.root
+        log = descriptors.log
+    }
+
+    /// Sets everything up, enters the sandbox, says ready, waits for the word, and serves (DESIGN §5).
+    @inlinable consuming func serve<S: HostedService & ~Copyable>(_: S.Type) throws(NFStartError) -> RunResult {
+        let (options, ownOptions) = try WorkerOptions.parse(grant.configuration)
+        let environment = NFEnvironment(
+            service: grant.service, options: ownOptions, root: root, log: log,
+            connectionCapacity: options.connectionCapacity, endpoints: options.endpoints)
+        let service = try S(environment)
+        var stack = Stack(try configuration(options))
+        for endpoint in options.endpoints {
+            guard stack.listen(on: endpoint) else { throw NFStartError("more listen= lines than the stack can take") }
+        }
+        let xsk = socket.rawValue
+        var worker = try makeWorker(service, stack, options)
+        try enterSandbox(S.self, environment, xsk)
+        do {
+            try manager.reportReady()
+            guard try manager.nextCommand(waits: true) == .run else { return .drained }
+        } catch {
+            throw NFStartError("the manager went away before the NF could run")
+        }
+        return worker.run(manager: manager, spin: SpinPolicy(nanoseconds: options.spinMicroseconds * 1_000))
+    }
+
+    @inlinable func makeWorker<S: HostedService & ~Copyable>(
+        _ service: consuming S, _ stack: consuming Stack, _ options: WorkerOptions
+    ) throws(NFStartError) -> ServiceWorker<S> {
+        do {
+            return try ServiceWorker(
+                service: service, stack: stack,
+                port: XSKPort(grant, socket: try socket.duplicate(), memory: memory),
+                telemetry: Telemetry(mapping: telemetryMemory), connectionCapacity: options.connectionCapacity)
+        } catch {
+            throw NFStartError("\(error)")
+        }
+    }
+
+    @usableFromInline func configuration(_ options: WorkerOptions) throws(NFStartError) -> Configuration {
+        var secret: (UInt64, UInt64) = (0, 0)
+        guard unsafe getentropy(&secret, 16) == 0 else { throw NFStartError("getentropy: \(Errno.current)") }
+        var configuration = Configuration(secret: secret)
+        configuration.connectionCapacity = options.connectionCapacity
+        configuration.mtu = Int(grant.mtu)
+        configuration.receivePoolByteCount = options.receivePoolByteCount
+        configuration.trustsPartialChecksums = grant.features.contains(.virtualPort)
+        let offloads = grant.features.contains(.checksumOffload) && grant.layout.transmitMetadataByteCount > 0
+        configuration.transmitChecksum = offloads ? .partial : .full
+        return configuration
+    }
+
+    @inlinable func enterSandbox<S: HostedService & ~Copyable>(
+        _: S.Type, _ environment: NFEnvironment, _ socket: CInt
+    ) throws(NFStartError) {
+        do {
+            try Sandbox.limit(.coreByteCount, to: 0)
+            try Sandbox.limit(.processes, to: 0)
+            try Sandbox.limit(.lockedByteCount, to: 0)
+            if log < 0 { try Sandbox.limit(.fileByteCount, to: 0) }
+            try Sandbox.limit(.openFiles, to: 1_024)
+            try Sandbox.becomeUser(userID)
+            _ = try Sandbox.restrictFiles(readableDirectory: root)
+            var policy = SystemCallPolicy.worker(
+                socket: socket, channel: manager.socket.descriptor.rawValue, log: log)
+            S.allowSystemCalls(&policy, in: environment)
+            try Sandbox.install(policy)
+        } catch {
+            throw NFStartError("\(error)")
+        }
+    }
+}
+
+enum NFProcess {
+    /// The whole life of a forked process. `channel` is the only descriptor it keeps besides standard error.
+    static func run(functions: [NFFunction], request: SpawnRequest, channel: CInt) -> Never {
+        let end = NFEnd(SequencedSocket(owning: FileDescriptor(owning: channel)))
+        guard let report = try? end.duplicate() else { exit(exitUnusable) }
+        if let failure = serve(functions, request, end) {
+            report.reportFailure(failure)
+            exit(exitUnusable)
+        }
+        exit(0)
+    }
+
+    /// Runs the granted NF to its end; returns what went wrong.
+    private static func serve(_ functions: [NFFunction], _ request: SpawnRequest, _ end: consuming NFEnd) -> String? {
+        do throws(HandoverError) {
+            let (grant, descriptors) = try end.receiveGrant()
+            name("nf-\(grant.slot)-\(grant.service)")
+            guard let function = functions.first(where: { $0.name == grant.function }) else {
+                let known = functions.map(\.name).joined(separator: ", ")
+                return "there is no NF named '\(grant.function)'; known: \(known)"
+            }
+            let start = NFStart(grant: grant, descriptors: descriptors, manager: end, userID: request.userID)
+            return outcome(function, start)
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private static func outcome(_ function: NFFunction, _ start: consuming NFStart) -> String? {
+        do throws(NFStartError) {
+            switch try function.run(start) {
+            case .drained: return nil
+            case .socketDead(let errno): return "the socket can send no more: \(errno)"
+            }
+        } catch {
+            return error.description
+        }
+    }
+
+    /// EX_SOFTWARE of sysexits.h.
+    private static var exitUnusable: CInt { 70 }
+
+    /// The name in ps(1) and top(1), cut to 15 bytes by the kernel.
+    private static func name(_ name: String) {
+        _ = unsafe name.withCString { CLinux_prctl(PR_SET_NAME, UInt(bitPattern: $0), 0, 0, 0) }
+    }
+}
+
+extension NFEnd {
+    /// A second handle on the same channel, for a last word.
+    func duplicate() throws(HandoverError) -> NFEnd {
+        do {
+            return NFEnd(SequencedSocket(owning: try socket.descriptor.duplicate()))
+        } catch {
+            throw .system(error, "fcntl F_DUPFD")
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import Handover
+import CLinux
+import Glibc
+import Linux
+
+/// Forks one process per NF, so that starting an NF costs a fork and not a program start, and all NFs share their code
+/// pages. It touches no packet, is single-threaded, and ends when its manager closes the channel.
+public enum Zygote {
+    /// `onvm-nf --channel FD`: the manager's channel is an inherited descriptor.
+    public static func main(functions: [NFFunction]) -> Never {
+        let arguments = CommandLine.arguments
+        guard arguments.count == 3, arguments[1] == "--channel", let channel = CInt(arguments[2]), channel > 2 else {
+            let names = functions.map { "  \($0.name)\n" }.joined()
+            complain(
+                "onvm-nf runs network functions for 'onvm run', which starts it. It has no use by itself.\nNFs in it:\n\(names)")
+            exit(arguments.count == 1 ? 0 : 64)
+        }
+        do {
+            let childSignal = CLinux_child_signal_descriptor()
+            guard childSignal >= 0 else { throw SandboxError(step: "signalfd", errno: .current) }
+            // A terminal's Ctrl-C is for the manager, which drains the NFs in order.
+            _ = setsid()
+            try Sandbox.enterEmptyNamespaces()
+            serve(ZygoteServer(SequencedSocket(owning: FileDescriptor(owning: channel))), functions, childSignal)
+        } catch {
+            complain("onvm-nf: \(error). It must be started with CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID.\n")
+            exit(77)
+        }
+    }
+
+    private static func serve(_ manager: consuming ZygoteServer, _ functions: [NFFunction], _ childSignal: CInt) -> Never {
+        while true {
+            var descriptors = (
+                pollfd(fd: manager.socket.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: childSignal, events: Int16(POLLIN), revents: 0)
+            )
+            _ = unsafe withUnsafeMutableBytes(of: &descriptors) { raw in
+                unsafe poll(raw.baseAddress!.assumingMemoryBound(to: pollfd.self), 2, -1)
+            }
+            if descriptors.1.revents != 0 { reap(manager, childSignal) }
+            guard descriptors.0.revents != 0 else { continue }
+            do {
+                // The manager's end means the NFs are on their own; they need no parent.
+                guard let (request, channel) = try manager.nextRequest() else { exit(0) }
+                fork(request, channel, manager, functions, childSignal)
+            } catch {
+                complain("onvm-nf: \(error)\n")
+                exit(70)
+            }
+        }
+    }
+
+    private static func fork(
+        _ request: SpawnRequest, _ channel: CInt, _ manager: borrowing ZygoteServer, _ functions: [NFFunction],
+        _ childSignal: CInt
+    ) {
+        let pid = CLinux_fork()
+        if pid == 0 {
+            closeOthers(keeping: channel)
+            // The NF keeps none of the zygote's signal state.
+            CLinux_unblock_signals()
+            if request.cpu >= 0 { _ = CLinux_pin_to_cpu(request.cpu) }
+            NFProcess.run(functions: functions, request: request, channel: channel)
+        }
+        let error = errno
+        _ = close(channel)
+        if pid < 0 {
+            try? manager.reportSpawnFailed(token: request.token, errno: error)
+            return
+        }
+        let pidfd = CLinux_pidfd_open(pid)
+        try? manager.reportSpawned(token: request.token, pid: pid, pidfd: pidfd)
+        _ = close(pidfd)
+    }
+
+    private static func reap(_ manager: borrowing ZygoteServer, _ childSignal: CInt) {
+        var discarded = (UInt64(0), UInt64(0))
+        while unsafe withUnsafeMutableBytes(of: &discarded, { unsafe read(childSignal, $0.baseAddress, 16) }) > 0 {}
+        var status: CInt = 0
+        while true {
+            let pid = unsafe waitpid(-1, &status, WNOHANG)
+            guard pid > 0 else { return }
+            try? manager.reportExited(pid: pid, status: status)
+        }
+    }
+
+    /// Closes every descriptor but standard error and one.
+    private static func closeOthers(keeping descriptor: CInt) {
+        _ = CLinux_close_range(0, 1)
+        if descriptor > 3 { _ = CLinux_close_range(3, UInt32(descriptor - 1)) }
+        _ = CLinux_close_range(UInt32(descriptor + 1), .max)
+    }
+
+    private static func complain(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes in _ = unsafe write(2, bytes.baseAddress, bytes.count) }
+    }
+}

@@ -1,0 +1,120 @@
+public import Handover
+public import Linux
+public import TCPStack
+
+/// Why an NF's loop ended.
+public enum RunResult: Sendable {
+    /// It was drained and its last connection ended.
+    case drained
+    /// Its socket can send no more.
+    case socketDead(Errno)
+}
+
+/// How long an NF looks for work before it sleeps.
+public struct SpinPolicy: Sendable {
+    /// Nanoseconds to keep looking after the last frame; 0 sleeps at once.
+    public var nanoseconds: UInt64
+
+    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+}
+
+extension ServiceWorker where S: ~Copyable {
+    /// Runs until drained or dead.
+    /// - Parameter manager: Where commands come from. When the manager goes, the NF goes on (DESIGN §5).
+    @inlinable public mutating func run(manager: borrowing NFEnd, spin: SpinPolicy) -> RunResult {
+        var channel: CInt = manager.socket.descriptor.rawValue
+        var draining = false
+        var lastWork = now
+        var lastReport = Instant(nanoseconds: 0)
+        telemetry[.framesTotal] = UInt64(port.frameCount)
+        telemetry[.layoutVersion] = Telemetry.layoutVersion
+        while true {
+            now = .current
+            let received = receive()
+            runTimers()
+            let kick = transmit()
+            telemetry.add(1, to: .heartbeat)
+            var isPending = false
+            switch kick {
+            case .sent: linkIsDown = false
+            case .pending: isPending = true
+            case .down: linkIsDown = true
+            case .dead(let errno): return .socketDead(errno)
+            }
+            if received > 0 {
+                lastWork = now
+                if now.nanoseconds &- lastReport.nanoseconds < 1_000_000_000 { continue }
+            } else if now.nanoseconds &- lastWork.nanoseconds < spin.nanoseconds {
+                continue
+            }
+            report(statistics: now.nanoseconds &- lastReport.nanoseconds >= 1_000_000_000)
+            lastReport = now
+            if draining, stack.connectionCount == 0 { return .drained }
+            if received > 0 { continue }
+            if sleep(channel: channel, isPending: isPending), handleCommand(manager, &channel) {
+                draining = true
+                drain()
+            }
+        }
+    }
+
+    /// Sleeps until a frame, a command or the next deadline. Returns whether a command waits.
+    @inlinable mutating func sleep(channel: CInt, isPending: Bool) -> Bool {
+        var deadline = stack.nextDeadline
+        // An unsent rest is tried again soon, a link that is down less soon.
+        if isPending || linkIsDown {
+            let retry = Instant(nanoseconds: now.nanoseconds &+ (isPending ? 100_000 : 10_000_000))
+            deadline = min(deadline ?? retry, retry)
+        }
+        if let deadline, deadline <= now { return false }
+        telemetry[.asleep] = 1
+        let hasCommand = waitForInput(socket: port.rawDescriptor, channel: channel, now: now, deadline: deadline)
+        telemetry[.asleep] = 0
+        telemetry.add(1, to: .wakeups)
+        return hasCommand
+    }
+
+    /// Returns whether to drain now.
+    @inlinable mutating func handleCommand(_ manager: borrowing NFEnd, _ channel: inout CInt) -> Bool {
+        do {
+            return try manager.nextCommand() == .drain
+        } catch {
+            // The manager is gone or speaks nonsense: go on serving without it. poll(2) ignores negative descriptors.
+            channel = -1
+            return false
+        }
+    }
+
+    /// Writes the counters the manager reads; before every sleep, and once a second under load.
+    @inlinable mutating func report(statistics: Bool) {
+        telemetry[.connections] = UInt64(stack.connectionCount)
+        telemetry[.framesFree] = UInt64(port.freeFrames)
+        telemetry[.framesInFlight] = UInt64(port.frameCount - port.freeFrames)
+        telemetry[.kicks] = port.kicks
+        telemetry[.kickRetries] = port.kickRetries
+        guard statistics else { return }
+        reportCounters()
+    }
+
+    @usableFromInline mutating func reportCounters() {
+        port.recordStatistics(in: telemetry)
+        let counters = stack.counters
+        telemetry[.dropOversized] = port.oversized
+        telemetry[.dropMalformed] =
+            counters[.truncatedFrame] &+ counters[.malformedIPv4] &+ counters[.malformedIPv6]
+            &+ counters[.malformedTCP] &+ counters[.notIP] &+ counters[.notTCP]
+        telemetry[.dropChecksum] = counters[.ipv4Checksum] &+ counters[.tcpChecksum]
+        telemetry[.dropFragment] = counters[.fragment]
+        telemetry[.dropUnknownConnection] = counters[.noListener]
+        telemetry[.dropNoMemory] =
+            counters[.connectionTableFull] &+ counters[.noReceiveRoom] &+ counters[.replyQueueFull]
+        telemetry[.retransmittedSegments] = counters[.retransmittedSegments]
+        telemetry[.retransmissionTimeouts] = counters[.retransmissionTimeouts]
+        telemetry[.fastRecoveries] = counters[.recoveries]
+        telemetry[.duplicateAcknowledgments] = counters[.duplicateAcknowledgments]
+        telemetry[.outOfOrderSegments] = counters[.outOfOrderSegments]
+        telemetry[.challengeAcknowledgments] = counters[.challengeAcknowledgments]
+        telemetry[.resetsSent] = counters[.resetsSent]
+        telemetry[.resetsReceived] = counters[.resetsReceived]
+    }
+}

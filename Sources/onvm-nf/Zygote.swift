@@ -1,3 +1,0 @@
-@main enum Zygote {
-    static func main() {}
-}
