@@ -29,8 +29,7 @@ def accounts(server):
 @pytest.mark.limit(120)
 def test_ten_thousand_connections_of_one_client(platform, documents):
     """All are open at the same time, all are asked, all answer."""
-    topology = web(documents.root, options={"connections": 16384}) if platform.server.name == "onvm" else None
-    server = platform.ensure(topology)
+    server = platform.ensure()
     connections = []
     try:
         for number in range(10_000):
