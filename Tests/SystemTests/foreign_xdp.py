@@ -1,4 +1,4 @@
-"""An XDP program that is somebody else's: two instructions, attached with a link that lives as long as its descriptor."""
+"""An XDP program that is somebody else's: two instructions, attached for as long as its descriptor is open."""
 
 import ctypes
 import os

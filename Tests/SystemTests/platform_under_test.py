@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import time
 
@@ -37,6 +38,11 @@ class NotReady(AssertionError):
     pass
 
 
+def client_of(nf):
+    """The address of the client that an NF is bound to, without the length of its prefix; None when there is none."""
+    return nf["client"].split("/")[0] if nf.get("client") else None
+
+
 class Onvm:
     """One run of the manager."""
 
@@ -56,7 +62,11 @@ class Onvm:
             log.flush()
             self.process = spawn(*prefix, ONVM, "run", file, namespace=HOST, stdout=log, stderr=subprocess.STDOUT,
                                  stdin=subprocess.DEVNULL)
-        self.wait_until(self._ready, ready_within, "the platform is ready")
+        wanted = {}
+        for service in topology.split("  - name: ")[1:]:
+            idle = re.search(r"^    idle: (\d+)$", service, re.M)
+            wanted[service.splitlines()[0]] = int(idle[1]) if idle else 1
+        self.wait_until(lambda: self._ready(wanted), ready_within, "every pool has its idle NFs")
 
     def stop(self, timeout=20):
         """SIGTERM, as an operator's service manager does. Returns the exit status."""
@@ -74,15 +84,13 @@ class Onvm:
         done = run(ONVM, "status", "--json", namespace=HOST, stderr=subprocess.PIPE, timeout=10)
         return json.loads(done.stdout)
 
-    def nfs(self, state=None):
-        return [nf for nf in self.status()["nfs"] if state is None or nf["state"] == state]
+    def nfs(self):
+        """The NFs that have a process."""
+        return [nf for nf in self.status()["nfs"] if nf.get("pid")]
 
     def nf_of(self, client):
         """The NF bound to a client address, or None."""
-        for nf in self.status()["nfs"]:
-            if nf.get("client") and nf["client"].split("/")[0] == client:
-                return nf
-        return None
+        return next((nf for nf in self.nfs() if client_of(nf) == client), None)
 
     def wait_until(self, condition, seconds, what):
         """Polls until a condition on the platform holds; fails with the last reason it did not."""
@@ -104,9 +112,9 @@ class Onvm:
         text = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(text[-lines:])
 
-    def _ready(self):
-        services = self.status()["services"]
-        return services and all(service["idle"] + service["bound"] >= service["idle_target"] for service in services)
+    def _ready(self, wanted):
+        services = {service["name"]: service for service in self.status()["services"]}
+        return all(services[name]["idle"] + services[name]["bound"] >= count for name, count in wanted.items())
 
 
 class Nginx:
@@ -120,7 +128,7 @@ class Nginx:
         self.process = None
 
     def start(self, topology, **_):
-        root = next(json.loads(line.split(":", 1)[1]) for line in topology.splitlines() if line.startswith("      root:"))
+        root = json.loads(re.search(r"^      root: (.*)$", topology, re.M)[1])
         configuration = self.directory / "nginx.conf"
         listen = "".join(f"listen {address}:80 backlog=16384; " for address in (SERVER[4], f"[{SERVER[6]}]"))
         configuration.write_text(

@@ -83,7 +83,8 @@ def _of_namespace(namespace):
         for address in link["addr_info"] if address.get("scope") != "link")
     for family in ("-4", "-6"):
         facts[f"{namespace} routes {family}"] = sorted(
-            line.strip() for line in run("ip", "-n", namespace, family, "route", "show", "table", "all").stdout.splitlines()
+            line.strip()
+            for line in run("ip", "-n", namespace, family, "route", "show", "table", "all").stdout.splitlines()
             if " fe80" not in line and not line.startswith(("fe80", "local fe80", "multicast ff00")))
         facts[f"{namespace} rules {family}"] = run("ip", "-n", namespace, family, "rule", "show").stdout.splitlines()
     for link in links:

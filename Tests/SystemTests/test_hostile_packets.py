@@ -92,8 +92,8 @@ def bad_tcp_headers(attack):
             yield attack.segment(source=REAL, port=LOCAL_PORT, flags=flags, dataofs=offset)
             yield attack.segment(flags=flags, dataofs=offset)
     for options in (b"\2\0", b"\2\1\0\0", b"\2\xff\5\xb4", b"\2\4\0\0", b"\2\4\0\1", b"\3\3\xff\0", b"\3\2\0\0",
-                    b"\x08\x0a\0\0", b"\x08\x02" * 2, b"\5\x0a" + bytes(8), b"\5\xff", b"\xfe\0", b"\1" * 40, b"\0" * 40,
-                    b"\2\4\5\xb4" * 10, bytes(range(40))):
+                    b"\x08\x0a\0\0", b"\x08\x02" * 2, b"\5\x0a" + bytes(8), b"\5\xff", b"\xfe\0", b"\1" * 40,
+                    b"\0" * 40, b"\2\4\5\xb4" * 10, bytes(range(40))):
         raw = options.ljust((len(options) + 3) // 4 * 4, b"\0")
         for flags in (0x02, 0x10):
             header = bytearray(bytes(TCP(sport=LOCAL_PORT, dport=80, flags=flags)))
@@ -114,7 +114,8 @@ def blind_resets_and_data(attack):
     for _ in range(1_000):
         sequence = attack.random.getrandbits(32)
         for flags in ("R", "RA", "S", "F", "FA"):
-            yield attack.segment(source=REAL, port=LOCAL_PORT, flags=flags, seq=sequence, ack=attack.random.getrandbits(32))
+            yield attack.segment(source=REAL, port=LOCAL_PORT, flags=flags, seq=sequence,
+                                 ack=attack.random.getrandbits(32))
         yield attack.segment(source=REAL, port=LOCAL_PORT, flags="PA", seq=sequence,
                              ack=attack.random.getrandbits(32)) / GET
 
@@ -125,9 +126,9 @@ def fragments(attack):
         yield from (attack.ether / part for part in fragment(whole, size))
     for offset in (0, 1, 8191):
         for more in (0, 1):
-            yield attack.ether / IP(src=OTHER, dst=SERVER[4], frag=offset, flags=more) / TCP(sport=9, dport=80, flags="S")
-            yield attack.ether / IPv6(src="fd77::2", dst=SERVER[6]) / IPv6ExtHdrFragment(offset=offset, m=more) / TCP(
-                sport=9, dport=80, flags="S")
+            syn = TCP(sport=9, dport=80, flags="S")
+            yield attack.ether / IP(src=OTHER, dst=SERVER[4], frag=offset, flags=more) / syn
+            yield attack.ether / IPv6(src="fd77::2", dst=SERVER[6]) / IPv6ExtHdrFragment(offset=offset, m=more) / syn
 
 
 def ipv6_extension_headers(attack):
@@ -188,7 +189,8 @@ def noise(attack):
 def other_protocols(attack):
     for protocol in range(256):
         yield attack.ether / IP(src=OTHER, dst=SERVER[4], proto=protocol) / Raw(bytes(40))
-    yield from (attack.ether / IP(src=OTHER, dst=SERVER[4]) / UDP(sport=9, dport=80) / Raw(bytes(n)) for n in range(0, 1400, 50))
+    for size in range(0, 1400, 50):
+        yield attack.ether / IP(src=OTHER, dst=SERVER[4]) / UDP(sport=9, dport=80) / Raw(bytes(size))
 
 
 ATTACKS = (cut_short, bad_ip_headers, bad_tcp_headers, every_combination_of_flags, blind_resets_and_data, fragments,
@@ -251,8 +253,9 @@ def test_a_flood_of_spoofed_syns(platform, documents, attack):
         assert bystander.fetch("/text.txt").status == 200
         download = Download(documents)
         time.sleep(0.2)
-        frames = [bytes(attack.segment(source=f"10.77.{attack.random.randrange(64, 128)}.{attack.random.randrange(256)}",
-                                       flags="S", seq=attack.random.getrandbits(32))) for _ in range(4_000)]
+        pick = attack.random.randrange
+        frames = [bytes(attack.segment(source=f"10.77.{pick(64, 128)}.{pick(256)}", flags="S", seq=pick(1 << 32)))
+                  for _ in range(4_000)]
         attack.send(frames, per_second=4_000)
         assert bystander.fetch("/text.txt").status == 200
         download.assert_exact()
@@ -288,9 +291,8 @@ def test_every_dropped_packet_has_a_cause(platform, documents, attack):
         assert connection.fetch("/text.txt").status == 200
 
     def dropped():
-        status = server.status()
-        causes = dict(status["counters"])
-        for nf in status["nfs"]:
+        causes = dict(server.status()["counters"])
+        for nf in server.nfs():
             for cause, count in nf["drops"].items():
                 causes[cause] = causes.get(cause, 0) + count
         return causes

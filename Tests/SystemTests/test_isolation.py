@@ -7,7 +7,7 @@ import time
 import process_facts
 import pytest
 from bed import CLIENT, HOST, client_address, run, url
-from platform_under_test import web
+from platform_under_test import client_of, web
 from raw_http import Connection
 from steady_clients import SteadyClients
 
@@ -22,7 +22,7 @@ def fetch(address, family=4, path="/text.txt"):
 
 
 def bound_pids(server, addresses):
-    by_client = {nf["client"].split("/")[0]: nf["pid"] for nf in server.status()["nfs"] if nf.get("client")}
+    by_client = {client_of(nf): nf["pid"] for nf in server.nfs()}
     return {address: by_client[address] for address in addresses}
 
 
@@ -42,7 +42,7 @@ def test_sixty_four_clients_have_sixty_four_processes(crowd):
     pids = bound_pids(server, addresses)
     assert len(set(pids.values())) == 64
     assert len({process_facts.uid(pid) for pid in pids.values()}) == 64
-    reported = {nf["pid"]: nf["uid"] for nf in server.status()["nfs"]}
+    reported = {nf["pid"]: nf["uid"] for nf in server.nfs()}
     assert all(reported[pid] == process_facts.uid(pid) for pid in pids.values())
     regions = [process_facts.regions(pid) for pid in pids.values()]
     assert all(regions), "an NF maps no memfd: where is its UMEM?"
@@ -84,7 +84,6 @@ def test_killing_half_of_them_hurts_nobody_else(crowd):
 def test_what_an_nf_process_may_do(platform, documents):
     server = platform.ensure()
     fetch(client_address(1))
-    nf = server.nf_of(client_address(1))
     for pid in [nf["pid"] for nf in server.nfs()]:
         facts = process_facts.status(pid)
         for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
@@ -188,7 +187,7 @@ def test_overflow_refuse(platform, documents):
     assert time.monotonic() - started < 1
     for number in (1, 2):
         fetch(client_address(number))
-    assert server.status()["services"][0]["overflow"]["refused"] >= 1
+    assert server.status()["services"][0]["overflow_counts"]["refused"] >= 1
 
 
 def test_overflow_share(platform, documents):
@@ -196,7 +195,7 @@ def test_overflow_share(platform, documents):
     for number in range(1, 9):
         fetch(client_address(number))
     assert len({nf["pid"] for nf in server.nfs()}) == 2
-    assert server.status()["services"][0]["overflow"]["shared"] >= 6
+    assert server.status()["services"][0]["overflow_counts"]["shared"] >= 6
 
 
 def test_overflow_drop(platform, documents):
@@ -205,7 +204,7 @@ def test_overflow_drop(platform, documents):
         fetch(client_address(number))
     with pytest.raises(TimeoutError):
         Connection(source=client_address(3), timeout=1.5)
-    assert server.status()["services"][0]["overflow"]["dropped"] >= 1
+    assert server.status()["services"][0]["overflow_counts"]["dropped"] >= 1
 
 
 def test_two_services(platform, documents):
