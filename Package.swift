@@ -48,7 +48,7 @@ let package = Package(
         library("HTTP1"),
         library("Handover", ["Linux", "XSK"]),
         library("NetworkFunction", ["CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
-        library("NetworkFunctions", ["HTTP1", "Linux", "NetworkFunction"]),
+        library("NetworkFunctions", ["CLinux", "HTTP1", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack"]),
 
         // Control plane.
         library("ControlAPI"),

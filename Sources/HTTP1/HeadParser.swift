@@ -67,7 +67,7 @@ public struct HeadParser: ~Escapable {
         let targetStart = position
         scanTarget()
         let targetEnd = position
-        if targetEnd &- start > limits.lineByteCount { return .invalid(.uriTooLong) }
+        if targetEnd &- targetStart > limits.lineByteCount { return .invalid(.uriTooLong) }
         guard targetEnd < bytes.byteCount else { return .incomplete }
         guard bytes.octet(unchecked: targetEnd) == ASCII.space, targetEnd > targetStart else {
             return .invalid(.badRequest)

@@ -65,7 +65,7 @@ public struct RequestHead: BitwiseCopyable, Sendable {
 
 /// The bounds a head is held to.
 public struct HeadLimits: Sendable, BitwiseCopyable {
-    /// Longest request line (414) and longest field line (431), without CRLF.
+    /// Longest request target (414) and longest field line without CRLF (431).
     public var lineByteCount: Int
     /// Most field lines (431).
     public var fieldCount: Int

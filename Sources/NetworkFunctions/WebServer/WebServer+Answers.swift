@@ -32,7 +32,7 @@ extension WebServer {
     private func refusal(_ head: RequestHead) -> Status? {
         // RFC 9110 §10.1.1; HTTP/1.0 has no expectations.
         if head.flags.contains(.expectsUnknown), head.version == .http11 { return .expectationFailed }
-        if head.contentLength > configuration.maximumBodyByteCount { return .contentTooLarge }
+        if head.contentLength > maximumBodyByteCount { return .contentTooLarge }
         // The body of an HTTP/1.0 request ends where Content-Length says; without it there is no telling (RFC 1945 §7.2.2).
         if head.version == .http10, !head.flags.contains(.hasContentLength),
             head.method == .post || head.method == .put || head.method == .patch
@@ -49,7 +49,7 @@ extension WebServer {
             return Response(status)
         case .path(let plain):
             if Int(plain.bytes.count) > WebServerConfiguration.pathByteCountLimit { return Response(.uriTooLong) }
-            if plain.hasDotFile, !configuration.servesDotFiles { return Response(.notFound) }
+            if plain.hasDotFile, !servesDotFiles { return Response(.notFound) }
             guard let entry = lookUp(plain, bytes, now) else { return Response(.serviceUnavailable) }
             return answerEntry(entry, plain, head, bytes, now)
         }

@@ -80,13 +80,14 @@ extension WebServer {
         var response = answer(head, bytes, now)
         response.isHead = head.method == .head
         response.date = clock.seconds(at: now)
-        let isLast = configuration.keepAliveRequests > 0 && state.requestCount >= configuration.keepAliveRequests
+        let isLast = keepAliveRequests > 0 && state.requestCount >= keepAliveRequests
         let closes = !head.isPersistent || isLast || Self.endsConnection(response.status)
         if closes {
             response.persistence = .close
         } else if head.version == .http10 {
             response.persistence = .keepAlive
         }
+        log?.append(state.peer.address, response.date, head, bytes, response, now)
         guard head.hasBody, !Self.endsConnection(response.status) else {
             enqueue(response, &connection, &state)
             if closes { drain(&connection, &state) }
@@ -136,7 +137,7 @@ extension WebServer {
         }
         var position = 0
         let outcome = state.chunked.decode(bytes, at: &position)
-        if outcome == .invalid || state.chunked.byteCount > configuration.maximumBodyByteCount {
+        if outcome == .invalid || state.chunked.byteCount > maximumBodyByteCount {
             releaseRequest(&state)
             refuse(outcome == .invalid ? .badRequest : .contentTooLarge, &connection, &state)
             return bytes.byteCount
@@ -160,7 +161,7 @@ extension WebServer {
         _ state: inout State
     ) {
         counters.requests &+= 1
-        refuse(status, isHead: head.method == .head, &connection, &state)
+        refuse(status, head, bytes, &connection, &state)
     }
 
     /// After these the framing of what follows is unknown or unwanted.
@@ -173,15 +174,21 @@ extension WebServer {
         }
     }
 
-    mutating func refuse(
-        _ status: Status, isHead: Bool = false, _ connection: inout Connection, _ state: inout State
+    mutating func refuse(_ status: Status, _ connection: inout Connection, _ state: inout State) {
+        refuse(status, RequestHead(), RawSpan(), &connection, &state)
+    }
+
+    private mutating func refuse(
+        _ status: Status, _ head: RequestHead, _ bytes: RawSpan, _ connection: inout Connection, _ state: inout State
     ) {
         var response = Response(status)
-        response.isHead = isHead
+        response.isHead = head.method == .head
         response.persistence = .close
         response.date = clock.seconds(at: connection.now.nanoseconds)
         setStatusContent(&response)
         count(status)
+        let now = connection.now.nanoseconds
+        log?.append(state.peer.address, response.date, head, bytes, response, now)
         enqueue(response, &connection, &state)
         drain(&connection, &state)
     }

@@ -62,11 +62,13 @@ extension WebServer: Service {
 
     public mutating func closed(_ connection: Connection, state: inout State, reason: CloseReason) {
         releaseAll(&state)
+        log?.flushIfDue(connection.now.nanoseconds)
     }
 
     public mutating func timerFired(_ connection: inout Connection, state: inout State) {
         let now = connection.now.nanoseconds
         state.timer = .max
+        log?.flushIfDue(now)
         guard let deadline = deadline(state) else { return }
         if now < deadline {
             arm(deadline, &connection, &state)
@@ -91,11 +93,11 @@ extension WebServer: Service {
 
 extension WebServer {
     /// Whether one more request may be answered now: within the connection's depth, and a slot for it (with an interim
-    /// response, two). A connection without responses always finds one, whatever the others hold.
+    /// response, two). A connection without responses finds one in the reserve, whatever the others hold.
     func hasRoom(_ state: State) -> Bool {
         if state.responseCount == 0 { return responses.freeCount >= 2 }
         return Int(state.responseCount) < WebServerConfiguration.pipelineDepth
-            && responses.freeCount > configuration.connections * 2
+            && responses.freeCount > reservedResponses &+ 1
     }
 
     func isWithinHead(_ state: State) -> Bool { state.phase == .head && state.phaseStarted != .max }

@@ -46,9 +46,12 @@ public struct WebServer: ~Copyable {
         var peer: Endpoint
     }
 
-    let configuration: WebServerConfiguration
+    let maximumBodyByteCount: UInt64
+    let keepAliveRequests: UInt32
+    let servesDotFiles: Bool
+    let reservedResponses: Int
     let limits: HeadLimits
-    let index: StaticIndexName
+    let index: IndexName
     let headerTimeout: UInt64
     let idleTimeout: UInt64
     let bodyTimeout: UInt64
@@ -63,23 +66,30 @@ public struct WebServer: ~Copyable {
     var path: ByteSlots
     var scratch: ByteSlots
     var clock: DateClock
+    var log: AccessLog?
     var boundary: UInt64 = 0
     /// What the server did since it started.
     public internal(set) var counters = WebServerCounters()
 
     /// - Parameters:
     ///   - directory: A descriptor of the document root (O_PATH suffices), which the caller keeps open.
-    public init(directory: Int32, configuration: WebServerConfiguration) throws(WebServerError) {
-        self.configuration = configuration
+    ///   - accessLog: Where the access log goes if the configuration has it on; nil leaves it off.
+    public init(
+        directory: Int32, configuration: WebServerConfiguration, accessLog: Int32? = nil
+    ) throws(WebServerError) {
+        maximumBodyByteCount = configuration.maximumBodyByteCount
+        keepAliveRequests = configuration.keepAliveRequests
+        servesDotFiles = configuration.servesDotFiles
+        reservedResponses = configuration.reservedResponses
         limits = configuration.headLimits
-        index = StaticIndexName(configuration.index)
+        index = IndexName(configuration.index)
         headerTimeout = configuration.headerTimeoutMilliseconds &* 1_000_000
         idleTimeout = configuration.idleTimeoutMilliseconds &* 1_000_000
         bodyTimeout = configuration.bodyTimeoutMilliseconds &* 1_000_000
         let slotCount = min(configuration.connections, 256)
         let cache = try FileCache(directory: directory, configuration)
         let responses = try Pool<Response>(
-            capacity: configuration.connections * 2 + WebServerConfiguration.sharedResponses)
+            capacity: configuration.reservedResponses + WebServerConfiguration.sharedResponses)
         let parts = try Pool<MultipartRanges>(capacity: slotCount)
         let queries = try ByteSlots(
             slotByteCount: WebServerConfiguration.queryByteCountLimit, capacity: slotCount)
@@ -88,7 +98,13 @@ public struct WebServer: ~Copyable {
         let headSlots = try IndexPool(capacity: slotCount)
         let path = try ByteSlots(slotByteCount: WebServerConfiguration.pathByteCountLimit)
         let scratch = try ByteSlots(slotByteCount: 8192)
-        clock = try DateClock()
+        let clock = try DateClock()
+        if configuration.writesAccessLog, let accessLog {
+            log = try AccessLog(accessLog)
+        } else {
+            log = nil
+        }
+        self.clock = clock
         // All at once: a value with stored noncopyable parts cannot be left half made when one of them throws.
         self.cache = cache
         self.responses = responses
@@ -119,7 +135,7 @@ public struct WebServerCounters: Sendable {
 }
 
 /// The name of a directory's index file, inline.
-struct StaticIndexName {
+struct IndexName {
     static var limit: Int { 64 }
     private var storage = [64 of UInt8](repeating: 0)
     private let count: Int

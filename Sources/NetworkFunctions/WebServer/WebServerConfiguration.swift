@@ -1,7 +1,7 @@
 import HTTP1
 
-/// Every limit of a web server.
-public struct WebServerConfiguration: Sendable {
+/// Every limit of a web server; README.md says what each is for.
+public struct WebServerConfiguration: Equatable, Sendable {
     /// File served for a directory; one path segment.
     public var index = "index.html"
     public var headerTimeoutMilliseconds: UInt64 = 10_000
@@ -22,14 +22,16 @@ public struct WebServerConfiguration: Sendable {
 
     public init() {}
 
-    /// The headroom for pipelining: responses of one connection that are not acknowledged yet.
+    /// Responses of one connection that are not acknowledged yet: how deep a client may pipeline.
     static var pipelineDepth: Int { 32 }
-    /// Response slots beyond one a connection.
+    /// Response slots kept free for connections that have none in use: an interim response, a response, a refusal.
+    var reservedResponses: Int { connections * 3 }
+    /// Response slots for those that have.
     static var sharedResponses: Int { 4_096 }
     static var pathByteCountLimit: Int { 1_023 }
+    static var queryByteCountLimit: Int { 2_048 }
     /// From the acknowledgement of the last response to the reset of a client that does not close (RFC 9112 §9.6).
     static var lingerNanoseconds: UInt64 { 5_000_000_000 }
-    static var queryByteCountLimit: Int { 2_048 }
 
     var headLimits: HeadLimits {
         HeadLimits(
