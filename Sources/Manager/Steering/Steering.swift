@@ -27,7 +27,7 @@ public final class Steering {
         let interface: PortInterface
         let link: Link
 
-        init(_ interface: PortInterface, link: consuming Link) {
+        init(_ interface: PortInterface, link: consuming BPF.Link) {
             self.interface = interface
             self.link = link
         }
@@ -78,10 +78,10 @@ public final class Steering {
         var mode = XDPMode.native
         let link: Link
         do {
-            link = try Link.attachXDP(maps.steer, device: port.index, deviceName: port.name, flags: .native)
+            link = try BPF.Link.attachXDP(maps.steer, device: port.index, deviceName: port.name, flags: .native)
         } catch {
             guard error.meansNoNativeXDP else { throw error }
-            link = try Link.attachXDP(maps.steer, device: port.index, deviceName: port.name, flags: .generic)
+            link = try BPF.Link.attachXDP(maps.steer, device: port.index, deviceName: port.name, flags: .generic)
             mode = .generic
             nativeRefusals[port.name] = error.kernelMessage ?? error.errno.description
         }
@@ -116,7 +116,7 @@ public final class Steering {
         try check(instance)
         guard let pins = try PinDirectory.open(instance) else { return false }
         // Unpinning alone would detach, too, but later: bpffs frees its inodes after an RCU grace period.
-        for entry in pins.entries where !entry.hasPrefix("map_") { Link(opened: try pins.open(entry)).detach() }
+        for entry in pins.entries where !entry.hasPrefix("map_") { BPF.Link(opened: try pins.open(entry)).detach() }
         try pins.removeAll()
         return true
     }
