@@ -3,7 +3,7 @@ import Glibc
 public import Linux
 
 /// A program's attachment to a device (bpf_link). Ends with its last descriptor, unless pinned.
-public struct Link: ~Copyable {
+public struct ProgramLink: ~Copyable {
     public let descriptor: FileDescriptor
 
     private init(owning descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
@@ -23,7 +23,7 @@ public struct Link: ~Copyable {
     /// Runs an XDP program on every frame the device receives.
     public static func attachXDP(
         _ program: borrowing Program, device: UInt32, deviceName: String, flags: XDPFlags
-    ) throws(BPFError) -> Link {
+    ) throws(BPFError) -> ProgramLink {
         var options = unsafe bpf_link_create_opts()
         unsafe options.sz = unsafe MemoryLayout<bpf_link_create_opts>.size
         unsafe options.flags = flags.rawValue
@@ -36,14 +36,14 @@ public struct Link: ~Copyable {
                 "attach \(program.name) to \(deviceName) (\(flags) XDP)", errno: Errno(rawValue: -result), log: log,
                 needs: [.bpf, .netAdmin])
         }
-        return Link(owning: FileDescriptor(owning: result))
+        return ProgramLink(owning: FileDescriptor(owning: result))
     }
 
     /// Runs a tc program on every buffer the device receives, by tcx (Linux 6.6).
     /// - Throws: `EINVAL` on older kernels.
     public static func attachIngress(
         _ program: borrowing Program, device: UInt32, deviceName: String
-    ) throws(BPFError) -> Link {
+    ) throws(BPFError) -> ProgramLink {
         let target = program.descriptor.rawValue
         let (result, log) = LibbpfLog.capture { bpf_link_create(target, CInt(device), tcxIngress, nil) }
         guard result >= 0 else {
@@ -51,7 +51,7 @@ public struct Link: ~Copyable {
                 "attach \(program.name) to \(deviceName) (tcx)", errno: Errno(rawValue: -result), log: log,
                 needs: [.bpf, .netAdmin])
         }
-        return Link(owning: FileDescriptor(owning: result))
+        return ProgramLink(owning: FileDescriptor(owning: result))
     }
 
     /// Exchanges the program without a gap (BPF_LINK_UPDATE).
