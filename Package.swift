@@ -85,6 +85,6 @@ let package = Package(
         tests("NetworkFunctionTests", ["NetworkFunction", "PacketHeaders", "TCPStack", "TestSupport"]),
         tests("NetworkFunctionsTests", ["NetworkFunctions", "TestSupport"]),
         tests("ManagerTests", ["ControlAPI", "Manager"]),
-        tests("KernelTests", ["BPF", "CBPFTypes", "TestSupport"]),
+        tests("KernelTests", ["BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "TestSupport", "XSK"]),
     ]
 )
