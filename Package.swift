@@ -93,6 +93,6 @@ let package = Package(
             "NetworkFunctionsTests",
             ["CAllocationCounter", "HTTP1", "NetworkFunction", "NetworkFunctions", "PacketHeaders", "TCPStack"]),
         tests("ManagerTests", ["ControlAPI", "Manager"]),
-        tests("KernelTests", ["BPF", "CBPFTypes", "TestSupport"]),
+        tests("KernelTests", ["BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "TestSupport", "XSK"]),
     ]
 )

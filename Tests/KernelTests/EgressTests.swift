@@ -1,0 +1,202 @@
+import BPF
+import CBPFTypes
+import Testing
+import TestSupport
+
+@testable import Manager
+
+/// What an NF may send. A violation is dropped, counted by cause, and reported once a second.
+@Suite("egress", .serialized)
+struct EgressTests {
+    let bench: Bench
+
+    init() throws { bench = try Bench() }
+
+    /// Slot 0 has the client 10.0.0.2, slot 1 the client fd00::2.
+    private func bind(_ isolation: ServiceDefinition.Isolation = .client) throws {
+        try bench.define(isolation)
+        try bench.offer(0, 1, 2)
+        try bench.steer(Client.syn, .redirect, "steer_redirect_assigned", "steer_assigned")
+        try bench.steer(Client.syn6, .redirect, "steer_redirect_assigned", "steer_assigned")
+    }
+
+    static let answer = Client.syn.answer()
+
+    @Test("the client's own traffic leaves by the port it came by")
+    func allowed() throws {
+        try bind()
+        try bench.egress(Self.answer, from: 0, .redirect, "egress_sent")
+        try bench.egress(Client.syn6.answer(), from: 1, .redirect, "egress_sent")
+        try bench.egress(Self.answer.with { $0.destinationPort = 1 }, from: 0, .redirect, "egress_sent")
+        try bench.egress(Client.datagram.reversed(.udp), from: 0, .redirect, "egress_sent")
+        let super65K = Self.answer.with { $0.payload = [UInt8](repeating: 7, count: 3000) }
+        try bench.egress(super65K, from: 0, .redirect, "egress_sent")
+        let counters = Dictionary(uniqueKeysWithValues: try bench.steering.slotCounters(0).map { ($0.name, $0.value) })
+        #expect(counters["sent"] == 4)
+        #expect(counters["sent_bytes"] == UInt64(54 + 54 + 45 + 3054))
+    }
+
+    static let violations: [(String, PacketBuilder, String)] = [
+        ("another client", answer.with { $0.destination = [10, 0, 0, 3] }, "egress_drop_destination"),
+        ("everybody (directed broadcast)", answer.with { $0.destination = [10, 0, 0, 255] }, "egress_drop_destination"),
+        ("a spoofed source address", answer.with { $0.source = [10, 0, 0, 9] }, "egress_drop_source"),
+        ("the client's own address as source", answer.with { $0.source = [10, 0, 0, 2] }, "egress_drop_source"),
+        ("another source port", answer.with { $0.sourcePort = 22 }, "egress_drop_source"),
+        ("the service's port over the wrong protocol", Client.syn.reversed(.udp), "egress_drop_source"),
+        ("a spoofed source MAC address", answer.with { $0.sourceMAC = [2, 0, 0, 0, 0, 0x99] }, "egress_drop_link"),
+        ("another destination MAC address", answer.with { $0.destinationMAC = [2, 0, 0, 0, 0, 0x99] }, "egress_drop_link"),
+        ("broadcast", answer.with { $0.destinationMAC = [255, 255, 255, 255, 255, 255] }, "egress_drop_link"),
+        ("ARP", answer.with { $0.rawPayload = (0x0806, [UInt8](repeating: 0, count: 28)) }, "egress_drop_not_ip"),
+        ("a VLAN tag in the data", answer.with { $0.vlans = [5] }, "egress_drop_not_ip"),
+        ("ping", Client.syn.reversed(.icmp(type: 8)), "egress_drop_protocol"),
+        ("an ICMP error", Client.syn.icmpError(from: "10.0.0.1", type: 3, code: 4), "egress_drop_protocol"),
+        ("GRE", Client.syn.reversed(.other(47)), "egress_drop_protocol"),
+        ("IPv4 options", answer.with { $0.ipv4Options = [131, 7, 4, 10, 0, 0, 9, 0] }, "egress_drop_protocol"),
+        ("a first fragment", answer.with { $0.fragment = (0, true) }, "egress_drop_fragment"),
+        ("a later fragment", answer.with { $0.fragment = (10, false) }, "egress_drop_fragment"),
+        ("IPv4 that says version 6", answer.with { $0.rawPayload = (0x0800, [0x65] + $0.packet.dropFirst()) },
+            "egress_drop_malformed"),
+        ("half a TCP header", answer.with { $0.rawPayload = (0x0800, Array($0.packet.prefix(30))) },
+            "egress_drop_malformed"),
+    ]
+
+    @Test("refuses", arguments: violations)
+    func refused(name: String, frame: PacketBuilder, counter: String) throws {
+        try bind()
+        _ = bench.events()
+        try bench.egress(frame, from: 0, .drop, counter)
+        try bench.egress(frame, from: 0, .drop, counter)
+        #expect(bench.events() == [.violation(slot: 0, cause: counter)])
+        let counters = Dictionary(uniqueKeysWithValues: try bench.steering.slotCounters(0).map { ($0.name, $0.value) })
+        #expect(counters[counter] == 2)
+        #expect(counters["sent"] == 0)
+    }
+
+    @Test("refuses IPv6 extension headers, fragments and a foreign client")
+    func refusedIPv6() throws {
+        try bind()
+        let answer = Client.syn6.answer()
+        try bench.egress(answer.with { $0.extensions = [(43, [0, 0, 0, 0, 0, 0])] }, from: 1, .drop, "egress_drop_protocol")
+        try bench.egress(answer.with { $0.fragment = (0, true) }, from: 1, .drop, "egress_drop_protocol")
+        try bench.egress(
+            answer.with { $0.destination = PacketBuilder.address("fd00::3") }, from: 1, .drop, "egress_drop_destination")
+        try bench.egress(answer, from: 0, .drop, "egress_drop_destination")
+    }
+
+    @Test("an idle, a released and an unknown slot may send nothing")
+    func unbound() throws {
+        try bind()
+        try bench.egress(Self.answer, from: 2, .drop, "egress_drop_not_bound")
+        try bench.steering.unbind(slot: 0)
+        try bench.egress(Self.answer, from: 0, .drop, "egress_drop_not_bound")
+        try bench.egress(Self.answer, from: 999, .drop, "egress_drop_no_slot")
+    }
+
+    @Test("isolation connection: the 5-tuple and nothing else")
+    func connection() throws {
+        try bind(.connection)
+        try bench.egress(Self.answer, from: 0, .redirect, "egress_sent")
+        try bench.egress(Self.answer.with { $0.destinationPort = 40_001 }, from: 0, .drop, "egress_drop_destination")
+        try bench.egress(Client.datagram.reversed(.udp), from: 0, .drop, "egress_drop_destination")
+    }
+
+    @Test("isolation none: any client, but only as the service and over a port of ours")
+    func sole() throws {
+        try bench.define(.none)
+        try bench.offer(0)
+        try bench.egress(Self.answer, from: 0, .drop, "egress_drop_link")
+        try bench.steer(Client.syn, .redirect, "steer_redirect_sole")
+        try bench.egress(Self.answer, from: 0, .redirect, "egress_sent")
+        let other = Client.syn(from: "10.0.0.77").with { $0.sourceMAC = [2, 0, 0, 0, 0, 0xC7] }
+        try bench.egress(other.answer(), from: 0, .redirect, "egress_sent")
+        try bench.egress(Self.answer.with { $0.sourcePort = 81 }, from: 0, .drop, "egress_drop_source")
+        try bench.egress(Self.answer.with { $0.sourceMAC[5] = 0x55 }, from: 0, .drop, "egress_drop_link")
+        try bench.egress(Self.answer.with { $0.destinationMAC[0] = 1 }, from: 0, .drop, "egress_drop_link")
+        try bench.steering.maps.portMACs.update(onvm_mac([2, 0, 0, 0, 0, 0x55]), Bench.device)
+        try bench.egress(Self.answer.with { $0.sourceMAC[5] = 0x55 }, from: 0, .redirect, "egress_sent")
+    }
+
+    @Test("a shared slot may answer each of its clients, over that client's link")
+    func shared() throws {
+        try bench.define(overflow: .share)
+        try bench.offer(0)
+        try bench.steer(Client.syn, .redirect, "steer_redirect_assigned", "steer_assigned")
+        try bench.steering.setShareTable(service: Bench.service, slots: [0])
+        let late = Client.syn(from: "10.0.0.50").with { $0.sourceMAC[5] = 0xD5 }
+        try bench.egress(late.answer(), from: 0, .drop, "egress_drop_destination")
+        try bench.steer(late, .redirect, "steer_redirect_assigned", "steer_assigned_shared")
+        try bench.egress(late.answer(), from: 0, .redirect, "egress_sent")
+        try bench.egress(Self.answer, from: 0, .redirect, "egress_sent")
+        try bench.egress(late.answer().with { $0.destinationMAC[5] = 0xC1 }, from: 0, .drop, "egress_drop_link")
+    }
+
+    @Test("the hosts of one client prefix have MAC addresses of their own")
+    func prefix() throws {
+        try bench.define(prefix: 64)
+        try bench.offer(0)
+        try bench.steer(Client.syn6, .redirect, "steer_redirect_assigned", "steer_assigned")
+        for number: UInt8 in 3...6 {
+            let host = Client.syn6.with {
+                $0.source[15] = number
+                $0.sourceMAC[5] = number
+            }
+            try bench.steer(host, .redirect, "steer_redirect_bound")
+        }
+        let host = Client.syn6.with {
+            $0.source[15] = 3
+            $0.sourceMAC[5] = 3
+        }
+        try bench.egress(host.answer(), from: 0, .redirect, "egress_sent")
+        try bench.egress(Client.syn6.answer(), from: 0, .redirect, "egress_sent")
+        try bench.egress(host.answer().with { $0.sourceMAC[5] = 0x99 }, from: 0, .drop, "egress_drop_link")
+    }
+
+    @Test("a client that comes by two routers is answered by both")
+    func twoRouters() throws {
+        try bind()
+        let second = Client.syn.with { $0.sourceMAC[5] = 0xE2 }
+        try bench.steer(second, .redirect, "steer_redirect_bound")
+        try bench.steer(Client.syn, .redirect, "steer_redirect_bound")
+        try bench.egress(Self.answer, from: 0, .redirect, "egress_sent")
+        try bench.egress(second.answer(), from: 0, .redirect, "egress_sent")
+    }
+
+    @Test("a wildcard service answers from the addresses its client used")
+    func wildcard() throws {
+        try bench.define(wildcard: true)
+        try bench.steering.maps.ports.update(Bench.device, onvm_mac(Bench.portMAC))
+        try bench.offer(0)
+        let second = Client.syn.with { $0.destination = [10, 0, 0, 8] }
+        try bench.steer(Client.syn, .redirect, "steer_redirect_assigned", "steer_assigned")
+        try bench.egress(second.answer(), from: 0, .drop, "egress_drop_source")
+        try bench.steer(second, .redirect, "steer_redirect_bound")
+        try bench.egress(second.answer(), from: 0, .redirect, "egress_sent")
+        try bench.egress(Self.answer, from: 0, .redirect, "egress_sent")
+    }
+
+    @Test("a flow that was pinned to the slot may be answered, too")
+    func pinnedFlow() throws {
+        try bind()
+        let flow = FlowKey(
+            source: try #require(IPAddress("10.0.0.44")), sourcePort: 40_000,
+            destination: try #require(IPAddress("10.0.0.1")), destinationPort: 80)
+        let frame = Client.syn(from: "10.0.0.44")
+        try bench.egress(frame.answer(), from: 0, .drop, "egress_drop_destination")
+        try bench.steering.setFlow(flow, .slot(0))
+        try bench.egress(frame.answer(), from: 0, .redirect, "egress_sent")
+        try bench.egress(frame.answer(), from: 1, .drop, "egress_drop_destination")
+    }
+
+    @Test("the token bucket lets a burst pass and then holds the rate")
+    func rate() throws {
+        try bench.define()
+        try bench.admit(0, rate: SlotAttachment.Rate(bytesPerSecond: 1000, burstBytes: 100))
+        try bench.steering.offer(slot: 0, service: Bench.service)
+        try bench.steer(Client.syn, .redirect, "steer_redirect_assigned", "steer_assigned")
+        try bench.egress(Self.answer, from: 0, .redirect, "egress_sent")
+        try bench.egress(Self.answer, from: 0, .redirect, "egress_sent")
+        try bench.egress(Self.answer, from: 0, .drop, "egress_drop_rate")
+        let events = bench.events()
+        #expect(!events.contains { if case .violation = $0 { true } else { false } }, "slow is no crime")
+    }
+}
