@@ -65,6 +65,7 @@ let package = Package(
             dependencies: [
                 "ControlAPI", "Manager",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
         .executableTarget(
