@@ -75,7 +75,11 @@ let package = Package(
             // No shared Swift runtime to find or map: a forked NF shares every code page with its zygote.
             linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
 
-        // Tests.
+        // Tests. The hostile NF is a program of its own that the system tests let a manager run.
+        .executableTarget(
+            name: "onvm-nf-hostile", dependencies: ["CLinux", "Handover", "Linux", "NetworkFunction"],
+            path: "Tests/HostileNF",
+            swiftSettings: swiftSettings),
         .target(name: "CAllocationCounter"),
         library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
         tests("LinuxTests", ["CLinux", "Linux"]),
