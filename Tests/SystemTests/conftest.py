@@ -12,9 +12,9 @@ import tempfile
 
 import pytest
 import snapshot
-from bed import Bed
+from bed import ONVM, Bed
 from documents import Documents
-from platform_under_test import ONVM, Nginx, Onvm, Platform
+from platform_under_test import Nginx, Onvm, Platform
 
 DEFAULT_LIMIT_SECONDS = 60
 
@@ -92,7 +92,7 @@ def documents():
 def session_bed():
     """The bed, and the proof that the session left nothing behind."""
     bed = Bed()
-    bed.remove()
+    bed.remove(force=False)
     before = snapshot.take()
     yield bed
     bed.remove()
