@@ -1,20 +1,16 @@
 """The server the tests talk to: the platform, or nginx to check the tests themselves."""
 
 import json
-import os
 import pathlib
 import re
 import subprocess
 import time
 
 import bed as bed_module
-from bed import CLIENT, HOST, REPOSITORY, SERVER, run, spawn
+from bed import CLIENT, HOST, INSTANCE, ONVM, SERVER, run, spawn
 
 # Exit statuses of onvm (DESIGN §12).
 DONE, FAILED, USAGE, BAD_TOPOLOGY, NOT_PERMITTED = 0, 1, 64, 65, 77
-
-ONVM = pathlib.Path(os.environ.get("ONVM", REPOSITORY / ".build/release/onvm"))
-
 
 def web(root, device="port0", isolation="client", idle=4, maximum=64, overflow="refuse", listen=None, extra="",
         options=None):
@@ -23,7 +19,7 @@ def web(root, device="port0", isolation="client", idle=4, maximum=64, overflow="
     pool = f"    idle: {idle}\n    max: {maximum}\n    overflow: {overflow}\n" if isolation != "none" else ""
     options = {"root": root, **(options or {})}
     return (
-        f"ports:\n  - device: {device}\n"
+        f"instance: {INSTANCE}\nports:\n  - device: {device}\n"
         "services:\n"
         "  - name: web\n"
         "    nf: web-server\n"
@@ -60,7 +56,7 @@ class Onvm:
         with open(self.log, "a") as log:
             log.write(f"---- {time.strftime('%H:%M:%S')} onvm run\n{topology}----\n")
             log.flush()
-            self.process = spawn(*prefix, ONVM, "run", file, namespace=HOST, stdout=log, stderr=subprocess.STDOUT,
+            self.process = spawn(*prefix, ONVM, "run", "--netns", HOST, file, stdout=log, stderr=subprocess.STDOUT,
                                  stdin=subprocess.DEVNULL)
         wanted = {}
         for service in topology.split("  - name: ")[1:]:
@@ -78,10 +74,10 @@ class Onvm:
 
     def command(self, *arguments, check=True, timeout=30):
         """Runs another onvm command beside the manager."""
-        return run(ONVM, *arguments, namespace=HOST, check=check, timeout=timeout)
+        return run(ONVM, *arguments, "--instance", INSTANCE, check=check, timeout=timeout)
 
     def status(self):
-        done = run(ONVM, "status", "--json", namespace=HOST, stderr=subprocess.PIPE, timeout=10)
+        done = run(ONVM, "status", "--json", "--instance", INSTANCE, stderr=subprocess.PIPE, timeout=10)
         return json.loads(done.stdout)
 
     def nfs(self):

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 import snapshot
-from bed import HOST, device, run
+from bed import HOST, INSTANCE, ONVM, device, run
 from foreign_xdp import ForeignProgram
-from platform_under_test import BAD_TOPOLOGY, FAILED, NOT_PERMITTED, ONVM, USAGE, web
+from platform_under_test import BAD_TOPOLOGY, FAILED, NOT_PERMITTED, USAGE, web
 
 pytestmark = pytest.mark.product
 
@@ -22,7 +22,7 @@ def unchanged(bed):
 
 
 def run_onvm(*arguments, prefix=(), timeout=20):
-    """A run that is expected to fail soon."""
+    """A command that is expected to end soon, in the port's namespace."""
     return run(*prefix, ONVM, *arguments, namespace=HOST, check=False, timeout=timeout,
                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
 
@@ -62,7 +62,7 @@ def test_a_second_manager(platform, documents, topology_file):
 def test_a_second_instance_on_the_same_port(platform, documents, topology_file):
     platform.ensure()
     before = snapshot.take()
-    done = run_onvm("run", topology_file("instance: another\n" + web(documents.root)))
+    done = run_onvm("run", topology_file(web(documents.root).replace(INSTANCE, "another", 1)))
     assert done.returncode == FAILED, done
     assert_one_message(done, "port0", "XDP|steer|already|in use")
     assert not snapshot.difference(before, snapshot.take())
@@ -104,7 +104,7 @@ def test_as_an_ordinary_user(unchanged, documents, topology_file, tmp_path):
 def test_a_missing_device(unchanged, documents, topology_file):
     done = run_onvm("run", topology_file(web(documents.root, device="nosuch0")))
     assert done.returncode in (FAILED, BAD_TOPOLOGY), done
-    assert_one_message(done, "nosuch0", r"topology\.yaml:2:\d+")
+    assert_one_message(done, "nosuch0", r"topology\.yaml:3:\d+")
 
 
 BROKEN = (
@@ -114,17 +114,17 @@ BROKEN = (
     ("a misspelt key", "portz:\n  - device: port0\n", r"topology\.yaml:1:1.*portz.*ports"),
     ("a device that is no name", "ports:\n  - device: [1, 2]\n", r"topology\.yaml:2:\d+"),
     ("an isolation nobody knows", lambda root: web(root, isolation="total"),
-     r"topology\.yaml:7:\d+.*client.*connection.*none"),
-    ("an overflow nobody knows", lambda root: web(root, overflow="explode"), r"topology\.yaml:10:\d+.*refuse"),
+     r"topology\.yaml:8:\d+.*client.*connection.*none"),
+    ("an overflow nobody knows", lambda root: web(root, overflow="explode"), r"topology\.yaml:11:\d+.*refuse"),
     ("a pool larger than the most", lambda root: web(root, idle=9, maximum=3), r"topology\.yaml:\d+:\d+"),
-    ("a port number too large", lambda root: web(root, listen=["10.77.0.1:99999"]), r"topology\.yaml:6:\d+.*65535"),
-    ("an address that is none", lambda root: web(root, listen=["10.77.0.999:80"]), r"topology\.yaml:6:\d+"),
+    ("a port number too large", lambda root: web(root, listen=["10.77.0.1:99999"]), r"topology\.yaml:7:\d+.*65535"),
+    ("an address that is none", lambda root: web(root, listen=["10.77.0.999:80"]), r"topology\.yaml:7:\d+"),
     ("an address of another host", lambda root: web(root, listen=["10.99.0.1:80"]),
-     r"topology\.yaml:6:\d+.*10\.99\.0\.1"),
+     r"topology\.yaml:7:\d+.*10\.99\.0\.1"),
     ("a document root that is missing", lambda root: web("/nonexistent"), r"topology\.yaml:\d+:\d+.*/nonexistent"),
     ("a document root that is a file", lambda root: web(f"{root}/text.txt"), r"topology\.yaml:\d+:\d+"),
     ("an NF nobody knows", lambda root: web(root).replace("web-server", "web-serber"),
-     r"topology\.yaml:5:\d+.*web-server"),
+     r"topology\.yaml:6:\d+.*web-server"),
     ("two services of one name", lambda root: web(root) + web(root).split("services:\n")[1], r"topology\.yaml:\d+:\d+"),
     ("binary", "\0\1\2\3", r"topology\.yaml:\d+:\d+"),
     ("an alias bomb", "a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nc: [*b,*b,*b,*b]\n", r"topology\.yaml:\d+:\d+"),
@@ -152,7 +152,7 @@ def test_wrong_usage(unchanged, arguments):
 
 
 def test_status_without_a_manager(unchanged):
-    done = run_onvm("status", "--json")
+    done = run_onvm("status", "--json", "--instance", INSTANCE)
     assert done.returncode == FAILED, done
     assert_one_message(done, "not running|no manager|is not|cannot connect|nothing")
 
@@ -184,11 +184,11 @@ def test_the_port_disappears_while_it_runs(platform, documents):
         if server.running:
             server.process.kill()
             server.process.wait()
-        run_onvm("cleanup")
+        run_onvm("cleanup", "--instance", INSTANCE)
         server.process = None
         platform.bed.remove()
     links = run("ip", "netns", "list").stdout
-    assert "onvm-host" not in links
+    assert HOST not in links
     assert not snapshot.processes()
 
 

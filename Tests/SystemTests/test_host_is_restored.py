@@ -7,8 +7,8 @@ import time
 import process_facts
 import pytest
 import snapshot
-from bed import CLIENT, HOST, client_address, device, run, spawn, url
-from platform_under_test import ONVM, web
+from bed import CLIENT, HOST, INSTANCE, ONVM, client_address, device, run, spawn, url
+from platform_under_test import web
 from raw_http import Closed, Connection
 
 pytestmark = pytest.mark.product
@@ -89,13 +89,13 @@ def test_a_manager_that_is_killed_and_cleaned_up_after(platform, documents, befo
     server.process.kill()
     server.process.wait()
     server.process = None
-    done = run(ONVM, "cleanup", namespace=HOST, check=False, timeout=30)
+    done = run(ONVM, "cleanup", "--instance", INSTANCE, check=False, timeout=30)
     assert done.returncode == 0, done.stdout
     deadline = time.monotonic() + 5
     while any(map(process_facts.exists, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not snapshot.difference(facts, snapshot.take())
-    again = run(ONVM, "cleanup", namespace=HOST, check=False, timeout=30)
+    again = run(ONVM, "cleanup", "--instance", INSTANCE, check=False, timeout=30)
     assert again.returncode == 0, f"cleaning up twice: {again.stdout}"
 
 
@@ -109,7 +109,7 @@ def test_a_run_after_a_crash_needs_no_cleanup_by_hand(platform, documents):
         server.start(web(documents.root))
     except AssertionError as error:
         assert "onvm cleanup" in str(error), error
-        run(ONVM, "cleanup", namespace=HOST, timeout=30)
+        run(ONVM, "cleanup", "--instance", INSTANCE, timeout=30)
         server.start(web(documents.root))
     exercise()
     server.stop()
@@ -131,7 +131,7 @@ def test_the_manager_dies_and_clients_do_not_notice(platform, documents):
             with Connection(source=client_address(2)) as new:
                 assert new.fetch("/text.txt").status == 200, "a new client is served from the idle pool"
         finally:
-            run(ONVM, "cleanup", namespace=HOST, check=False, timeout=30)
+            run(ONVM, "cleanup", "--instance", INSTANCE, check=False, timeout=30)
 
 
 def test_five_runs_in_a_row(platform, documents, before):
@@ -150,7 +150,7 @@ def test_a_stop_while_it_starts(bed, documents, tmp_path):
     file = tmp_path / "topology.yaml"
     file.write_text(web(documents.root, idle=32))
     for delay in (0.0, 0.02, 0.05, 0.1, 0.2, 0.4):
-        process = spawn(ONVM, "run", file, namespace=HOST, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = spawn(ONVM, "run", "--netns", HOST, file, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         time.sleep(delay)
         process.send_signal(signal.SIGTERM)
         _, message = process.communicate(timeout=20)
