@@ -14,6 +14,7 @@ struct FileCache: ~Copyable {
     var text: ByteSlots
     private var buckets: FixedTable<UInt32>
     private let bucketMask: UInt64
+    private var serial: UInt64 = 0
     /// Second-chance eviction's hand.
     private var hand: UInt32 = 0
 
@@ -207,6 +208,8 @@ struct FileCache: ~Copyable {
         }
         if entry.kind == .file {
             entry.descriptor = file.descriptor
+            serial &+= 1
+            entry.serial = serial
             writeHead(index, &entry)
             readContent(index, &entry)
         } else {

@@ -8,12 +8,13 @@ extension WebServer {
     /// bytes have to stay where they are.
     mutating func receiveHead(_ bytes: RawSpan, _ connection: inout Connection, _ state: inout State) -> Int {
         if state.headSlot != Response.none { return continueHead(bytes, &connection, &state) }
-        switch HeadParser.parse(bytes, limits: limits) {
-        case .complete(let head):
+        var head = RequestHead()
+        switch HeadParser.parse(bytes, limits: limits, into: &head) {
+        case .complete:
             state.phaseStarted = .max
             take(head, bytes, &connection, &state)
             return head.byteCount
-        case .invalid(let status, let head):
+        case .invalid(let status):
             reject(status, head, bytes, &connection, &state)
             return bytes.byteCount
         case .incomplete:
@@ -44,11 +45,12 @@ extension WebServer {
         let isFull = Int(state.buffered) == heads.slotByteCount
         guard isFull || containsLineFeed(bytes.extracting(0..<copied)) else { return copied }
 
-        let result = HeadParser.parse(heads.bytes(slot, 0..<Int(state.buffered)), limits: limits)
+        var head = RequestHead()
+        let result = HeadParser.parse(heads.bytes(slot, 0..<Int(state.buffered)), limits: limits, into: &head)
         switch result {
         case .incomplete:
             return copied
-        case .complete(let head):
+        case .complete:
             state.phaseStarted = .max
             // The slot is free for others only after the head in it was answered.
             state.headSlot = Response.none
@@ -56,7 +58,7 @@ extension WebServer {
             takeBuffered(head, slot, &connection, &state)
             headSlots.free(slot)
             return head.byteCount &- before
-        case .invalid(let status, let head):
+        case .invalid(let status):
             state.headSlot = Response.none
             state.buffered = 0
             rejectBuffered(status, head, slot, &connection, &state)
