@@ -15,9 +15,10 @@ extension WebServerConfiguration {
         self.init()
         var seen: Set<String> = []
         var number = 0
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        // Bytes, because "\r\n" is one Character.
+        for bytes in text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false) {
             number += 1
-            let line = Self.trimmed(line)
+            let line = Self.trimmed(Substring(bytes))
             if line.isEmpty || line.first == "#" { continue }
             guard let equals = line.firstIndex(of: "=") else {
                 throw WebServerConfigurationError(line: number, key: String(line), expected: "key=value")
