@@ -18,6 +18,8 @@ extension WebServer {
             reject(status, head, bytes, &connection, &state)
             return bytes.byteCount
         case .incomplete:
+            // Empty lines, which some clients send after a body, begin no request (RFC 9112 §2.2).
+            if isEmptyLines(bytes) { return bytes.byteCount }
             if state.phaseStarted == .max {
                 state.phaseStarted = connection.now.nanoseconds
                 arm(state.phaseStarted &+ headerTimeout, &connection, &state)
@@ -65,6 +67,13 @@ extension WebServer {
             headSlots.free(slot)
             return bytes.byteCount
         }
+    }
+
+    private func isEmptyLines(_ bytes: RawSpan) -> Bool {
+        for index in 0..<bytes.byteCount where bytes.octet(unchecked: index) != (index & 1 == 0 ? 0x0D : 0x0A) {
+            return false
+        }
+        return bytes.byteCount & 1 == 0
     }
 
     private func containsLineFeed(_ bytes: RawSpan) -> Bool {
@@ -115,8 +124,7 @@ extension WebServer {
             enqueue(Response(.continue, .interim), &connection, &state)
         }
         guard let pending = responses.allocate(response) else {
-            if response.entry != Response.none { cache.release(response.entry) }
-            giveUp(&connection, &state)
+            giveUp(response, &connection, &state)
             return
         }
         state.pending = pending
