@@ -11,14 +11,10 @@ struct Parsed: Equatable {
 
     init(_ bytes: [UInt8], limits: HeadLimits = HeadLimits()) {
         self.bytes = bytes
-        switch unsafe HeadParser.parse(bytes.span.bytes, limits: limits) {
+        switch unsafe HeadParser.parse(bytes.span.bytes, limits: limits, into: &head) {
         case .incomplete: kind = .incomplete
-        case .complete(let head):
-            kind = .complete
-            self.head = head
-        case .invalid(let status, let head):
-            kind = .invalid(status.rawValue)
-            self.head = head
+        case .complete: kind = .complete
+        case .invalid(let status): kind = .invalid(status.rawValue)
         }
     }
 

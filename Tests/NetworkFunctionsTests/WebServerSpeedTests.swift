@@ -102,7 +102,9 @@ import Testing
     @Test(.enabled(if: isBenchmark)) func requestCost() {
         let root = root()
         var payload = [UInt8](repeating: 0, count: 1448)
-        for (name, text) in Self.requests {
+        // ONVM_BENCH=wrk measures only that one, for a profiler.
+        let only = unsafe getenv("ONVM_BENCH").map { unsafe String(cString: $0) }
+        for (name, text) in Self.requests where only == "1" || only == name {
             let request = Array(text.utf8)
             var loop = Loop(root.server())
             var best = UInt64.max
@@ -115,6 +117,33 @@ import Testing
             }
             print("\(name): \(Double(best) / 10) ns a request")
         }
+    }
+
+    /// Bytes of memory that belong to this process alone.
+    private static func privateByteCount() -> Int {
+        var text = [UInt8](repeating: 0, count: 4096)
+        let file = unsafe open("/proc/self/smaps_rollup", O_RDONLY)
+        defer { close(file) }
+        let count = unsafe read(file, &text, text.count)
+        let lines = String(decoding: text[..<max(0, count)], as: UTF8.self).split(separator: "\n")
+        let dirty = lines.first { $0.hasPrefix("Private_Dirty:") }?.split(separator: " ").dropFirst().first
+        return (dirty.flatMap { Int($0) } ?? 0) * 1024
+    }
+
+    /// What a server with tables for many connections adds to its process for a few of them.
+    @Test(.enabled(if: isBenchmark)) func memoryCost() {
+        let root = root()
+        let request = Array("GET /64.bin HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+        let large = Array("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+        var payload = [UInt8](repeating: 0, count: 1448)
+        let before = Self.privateByteCount()
+        var loop = Loop(root.server { $0.connections = 10_000 })
+        let made = Self.privateByteCount()
+        let succeeded = loop.run(1_000, request, &payload) && loop.run(10, large, &payload)
+        let used = Self.privateByteCount()
+        #expect(succeeded)
+        print("memory: \((made - before) >> 10) KiB after init, \((used - before) >> 10) KiB after 1010 requests")
+        #expect(used - before < 512 << 10)
     }
 
     @Test(.enabled(if: isBenchmark)) func fileCost() {

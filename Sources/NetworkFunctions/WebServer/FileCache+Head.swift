@@ -14,7 +14,7 @@ extension FileCache {
         writer.append("\r\nServer: onvm\r\nContent-Type: ")
         var start = writer.count
         MediaType.append(forPath: text.bytes(index, 0..<Int(entry.pathByteCount)), to: &writer)
-        entry.mediaType = ByteSlice16(head + start, head + writer.count)
+        entry.mediaType = ByteSlice(head + start, head + writer.count)
         writer.append("\r\n")
         let validators = writer.count
         writer.append("Last-Modified: ")
@@ -26,9 +26,9 @@ extension FileCache {
         writer.append("-")
         writer.append(hexadecimal: entry.size)
         writer.append(octet: 0x22)
-        entry.entityTag = ByteSlice16(head + start, head + writer.count)
+        entry.entityTag = ByteSlice(head + start, head + writer.count)
         writer.append("\r\nAccept-Ranges: bytes\r\n")
-        entry.validators = ByteSlice16(head + validators, head + writer.count)
+        entry.validators = ByteSlice(head + validators, head + writer.count)
         writer.append("Content-Length: ")
         writer.append(decimal: entry.size)
         writer.append("\r\n\r\n")

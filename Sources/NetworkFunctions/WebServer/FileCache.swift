@@ -14,6 +14,7 @@ struct FileCache: ~Copyable {
     var text: ByteSlots
     private var buckets: FixedTable<UInt32>
     private let bucketMask: UInt64
+    private var serial: UInt64 = 0
     /// Second-chance eviction's hand.
     private var hand: UInt32 = 0
 
@@ -129,7 +130,7 @@ struct FileCache: ~Copyable {
         writer.append(path)
         writer.append(octet: 0)
         var file = CLinux_file()
-        let error = open(index, &file)
+        let error = openFreeingDescriptors(index, &file)
         fill(index, path.byteCount, hash, now, file, error)
         link(index)
         return index
@@ -137,7 +138,7 @@ struct FileCache: ~Copyable {
 
     private mutating func revalidate(_ index: UInt32, _ path: RawSpan, _ hash: UInt64, _ now: UInt64) -> UInt32? {
         var file = CLinux_file()
-        let error = open(index, &file)
+        let error = openFreeingDescriptors(index, &file)
         let old = entries[index]
         let isSame =
             error == 0
@@ -163,7 +164,25 @@ struct FileCache: ~Copyable {
         return fresh
     }
 
-    private mutating func open(_ index: UInt32, _ file: inout CLinux_file) -> CInt {
+    /// With RLIMIT_NOFILE reached, closes files that no response needs, until one can be opened.
+    private mutating func openFreeingDescriptors(_ index: UInt32, _ file: inout CLinux_file) -> CInt {
+        while true {
+            let error = open(index, &file)
+            guard error == EMFILE || error == ENFILE, evictDescriptor(except: index) else { return error }
+        }
+    }
+
+    private mutating func evictDescriptor(except kept: UInt32) -> Bool {
+        for index in 0..<UInt32(entries.highWater)
+        where index != kept && entries[index].descriptor >= 0 && entries[index].references == 0 {
+            unlink(index)
+            discard(index)
+            return true
+        }
+        return false
+    }
+
+    private func open(_ index: UInt32, _ file: inout CLinux_file) -> CInt {
         unsafe text.bytes(index, 0..<WebServerConfiguration.pathByteCountLimit + 1).withUnsafeBytes { name in
             // Safe: a NUL was written behind the path, which is shorter than the range.
             unsafe CLinux_open_beneath(
@@ -207,6 +226,8 @@ struct FileCache: ~Copyable {
         }
         if entry.kind == .file {
             entry.descriptor = file.descriptor
+            serial &+= 1
+            entry.serial = serial
             writeHead(index, &entry)
             readContent(index, &entry)
         } else {

@@ -16,6 +16,8 @@ struct FileEntry: BitwiseCopyable {
     var changed: Int64 = 0
     /// When the file system was last asked, on the monotonic clock.
     var checked: UInt64 = 0
+    /// Different for every file ever opened: what read-ahead windows know a file by.
+    var serial: UInt64 = 0
     /// Next entry of the same bucket.
     var chain: UInt32 = .max
     /// Responses that use the entry.
@@ -32,10 +34,10 @@ struct FileEntry: BitwiseCopyable {
     var headByteCount: UInt16 = 0
     /// Offsets in the slot.
     var head: UInt16 = 0
-    var mediaType = ByteSlice16()
+    var mediaType = ByteSlice(0, 0)
     /// Last-Modified, ETag and Accept-Ranges lines.
-    var validators = ByteSlice16()
-    var entityTag = ByteSlice16()
+    var validators = ByteSlice(0, 0)
+    var entityTag = ByteSlice(0, 0)
 
     var modifiedSeconds: Int64 {
         modified >= 0 ? modified / 1_000_000_000 : (modified - 999_999_999) / 1_000_000_000
@@ -43,14 +45,3 @@ struct FileEntry: BitwiseCopyable {
     var content: Int { Int(head) &+ Int(headByteCount) }
 }
 
-/// A range within a slot of text.
-struct ByteSlice16: BitwiseCopyable {
-    var offset: UInt16 = 0
-    var count: UInt16 = 0
-    init() {}
-    init(_ start: Int, _ end: Int) {
-        offset = UInt16(start)
-        count = UInt16(end - start)
-    }
-    var range: Range<Int> { Int(offset)..<(Int(offset) &+ Int(count)) }
-}

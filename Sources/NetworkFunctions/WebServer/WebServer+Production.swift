@@ -10,7 +10,10 @@ extension WebServer {
             guard let base = buffer.baseAddress else { return true }
             // Safe: the writer does not outlive the closure.
             var writer = unsafe ByteWriter(base, capacity: buffer.count)
-            return write(offset, &writer, &state)
+            isSequential = offset == state.produced
+            guard write(offset, &writer, &state) else { return false }
+            state.produced = max(state.produced, offset &+ UInt64(writer.count))
+            return true
         }
         if !isWhole {
             // The connection ends here, whether or not `closed` follows.
@@ -116,7 +119,7 @@ extension WebServer {
             writer.append(cache.text.bytes(entry, start..<start &+ count))
             return true
         }
-        return writer.append(reading: cache.entries[entry].descriptor, at: first, count)
+        return readAhead.read(cache.entries[entry], first, count, isSequential: isSequential, &writer)
     }
 
     private mutating func writeParts(

@@ -6,7 +6,7 @@ extension WebServer {
     /// Promises a response's bytes and keeps what is needed to write them.
     mutating func enqueue(_ response: Response, _ connection: inout Connection, _ state: inout State) {
         guard let index = responses.allocate(response) else {
-            giveUp(&connection, &state)
+            giveUp(response, &connection, &state)
             return
         }
         enqueue(slot: index, &connection, &state)
@@ -28,8 +28,9 @@ extension WebServer {
 
     /// Resets a connection for which no response slot is left; the reserve makes that a matter of more connections than
     /// were configured.
-    mutating func giveUp(_ connection: inout Connection, _ state: inout State) {
+    mutating func giveUp(_ response: Response, _ connection: inout Connection, _ state: inout State) {
         counters.exhaustions &+= 1
+        releaseResources(response)
         releaseAll(&state)
         connection.abort()
     }
@@ -47,7 +48,11 @@ extension WebServer {
     }
 
     private mutating func free(_ index: UInt32) {
-        let response = responses[index]
+        releaseResources(responses[index])
+        responses.free(index)
+    }
+
+    private mutating func releaseResources(_ response: Response) {
         if response.entry != Response.none { cache.release(response.entry) }
         if response.auxiliary != Response.none {
             if response.content == .parts {
@@ -56,7 +61,6 @@ extension WebServer {
                 querySlots.free(response.auxiliary)
             }
         }
-        responses.free(index)
     }
 
     /// Forgets a request that was begun.

@@ -8,15 +8,18 @@ extension WebServer {
     /// bytes have to stay where they are.
     mutating func receiveHead(_ bytes: RawSpan, _ connection: inout Connection, _ state: inout State) -> Int {
         if state.headSlot != Response.none { return continueHead(bytes, &connection, &state) }
-        switch HeadParser.parse(bytes, limits: limits) {
-        case .complete(let head):
+        var head = RequestHead()
+        switch HeadParser.parse(bytes, limits: limits, into: &head) {
+        case .complete:
             state.phaseStarted = .max
             take(head, bytes, &connection, &state)
             return head.byteCount
-        case .invalid(let status, let head):
+        case .invalid(let status):
             reject(status, head, bytes, &connection, &state)
             return bytes.byteCount
         case .incomplete:
+            // Empty lines, which some clients send after a body, begin no request (RFC 9112 §2.2).
+            if isEmptyLines(bytes) { return bytes.byteCount }
             if state.phaseStarted == .max {
                 state.phaseStarted = connection.now.nanoseconds
                 arm(state.phaseStarted &+ headerTimeout, &connection, &state)
@@ -44,11 +47,12 @@ extension WebServer {
         let isFull = Int(state.buffered) == heads.slotByteCount
         guard isFull || containsLineFeed(bytes.extracting(0..<copied)) else { return copied }
 
-        let result = HeadParser.parse(heads.bytes(slot, 0..<Int(state.buffered)), limits: limits)
+        var head = RequestHead()
+        let result = HeadParser.parse(heads.bytes(slot, 0..<Int(state.buffered)), limits: limits, into: &head)
         switch result {
         case .incomplete:
             return copied
-        case .complete(let head):
+        case .complete:
             state.phaseStarted = .max
             // The slot is free for others only after the head in it was answered.
             state.headSlot = Response.none
@@ -56,13 +60,20 @@ extension WebServer {
             takeBuffered(head, slot, &connection, &state)
             headSlots.free(slot)
             return head.byteCount &- before
-        case .invalid(let status, let head):
+        case .invalid(let status):
             state.headSlot = Response.none
             state.buffered = 0
             rejectBuffered(status, head, slot, &connection, &state)
             headSlots.free(slot)
             return bytes.byteCount
         }
+    }
+
+    private func isEmptyLines(_ bytes: RawSpan) -> Bool {
+        for index in 0..<bytes.byteCount where bytes.octet(unchecked: index) != (index & 1 == 0 ? 0x0D : 0x0A) {
+            return false
+        }
+        return bytes.byteCount & 1 == 0
     }
 
     private func containsLineFeed(_ bytes: RawSpan) -> Bool {
@@ -113,8 +124,7 @@ extension WebServer {
             enqueue(Response(.continue, .interim), &connection, &state)
         }
         guard let pending = responses.allocate(response) else {
-            if response.entry != Response.none { cache.release(response.entry) }
-            giveUp(&connection, &state)
+            giveUp(response, &connection, &state)
             return
         }
         state.pending = pending

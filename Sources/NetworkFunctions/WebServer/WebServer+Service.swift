@@ -11,9 +11,9 @@ extension WebServer: Service {
     }
 
     public mutating func received(_ bytes: RawSpan, on connection: inout Connection, state: inout State) -> Int {
-        state.lastActivity = connection.now.nanoseconds
         var used = 0
         while used < bytes.byteCount {
+            let count: Int
             switch state.phase {
             case .head:
                 guard hasRoom(state) else {
@@ -21,14 +21,16 @@ extension WebServer: Service {
                     counters.stalls &+= 1
                     return used
                 }
-                let count = receiveHead(bytes.extracting(used..<bytes.byteCount), &connection, &state)
-                if count == 0 { return used }
-                used &+= count
+                count = receiveHead(bytes.extracting(used..<bytes.byteCount), &connection, &state)
             case .body:
-                used &+= receiveBody(bytes.extracting(used..<bytes.byteCount), &connection, &state)
+                count = receiveBody(bytes.extracting(used..<bytes.byteCount), &connection, &state)
             case .draining, .closed:
                 return bytes.byteCount
             }
+            if count == 0 { return used }
+            used &+= count
+            // Only what is taken counts: bytes that are dropped or left do not keep a connection alive.
+            state.lastActivity = connection.now.nanoseconds
         }
         return used
     }
@@ -88,6 +90,7 @@ extension WebServer: Service {
             connection.abort()
         case .closed: break
         }
+        if let next = self.deadline(state) { arm(next, &connection, &state) }
     }
 }
 

@@ -36,6 +36,8 @@ public struct WebServer: ~Copyable {
         /// Slot that holds the beginning of a head.
         var headSlot = Response.none
         var requestCount: UInt32 = 0
+        /// Stream offset of the first byte that was never produced.
+        var produced: UInt64 = 0
         var bodyRemaining: UInt64 = 0
         var chunked = ChunkedDecoder()
         var lastActivity: UInt64
@@ -67,6 +69,9 @@ public struct WebServer: ~Copyable {
     var scratch: ByteSlots
     var clock: DateClock
     var log: AccessLog?
+    var readAhead: ReadAhead
+    /// The call to `produce` under way continues where the connection's last one ended.
+    var isSequential = false
     var boundary: UInt64 = 0
     /// What the server did since it started.
     public internal(set) var counters = WebServerCounters()
@@ -99,12 +104,14 @@ public struct WebServer: ~Copyable {
         let path = try ByteSlots(slotByteCount: WebServerConfiguration.pathByteCountLimit)
         let scratch = try ByteSlots(slotByteCount: 8192)
         let clock = try DateClock()
+        let readAhead = try ReadAhead()
         if configuration.writesAccessLog, let accessLog {
             log = try AccessLog(accessLog)
         } else {
             log = nil
         }
         self.clock = clock
+        self.readAhead = readAhead
         // All at once: a value with stored noncopyable parts cannot be left half made when one of them throws.
         self.cache = cache
         self.responses = responses

@@ -15,9 +15,10 @@ extension WebServerConfiguration {
         self.init()
         var seen: Set<String> = []
         var number = 0
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        // Bytes, because "\r\n" is one Character.
+        for bytes in text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false) {
             number += 1
-            let line = Self.trimmed(line)
+            let line = Self.trimmed(Substring(bytes))
             if line.isEmpty || line.first == "#" { continue }
             guard let equals = line.firstIndex(of: "=") else {
                 throw WebServerConfigurationError(line: number, key: String(line), expected: "key=value")
@@ -48,9 +49,9 @@ extension WebServerConfiguration {
         case "idle_timeout_ms": return Self.set(&idleTimeoutMilliseconds, value, 1...3_600_000)
         case "body_timeout_ms": return Self.set(&bodyTimeoutMilliseconds, value, 1...3_600_000)
         case "max_body_bytes": return Self.set(&maximumBodyByteCount, value, 0...(1 << 40))
-        case "max_header_bytes": return Self.set(&maximumHeaderByteCount, value, 256...65_536)
+        case "max_header_bytes": return Self.set(&maximumHeaderByteCount, value, 256...49_152)
         case "max_headers": return Self.set(&maximumHeaderCount, value, 1...1_000)
-        case "max_line_bytes": return Self.set(&maximumLineByteCount, value, 64...32_768)
+        case "max_line_bytes": return Self.set(&maximumLineByteCount, value, 64...16_000)
         case "keepalive_requests": return Self.set(&keepAliveRequests, value, 0...UInt32.max)
         case "dotfiles": return Self.set(&servesDotFiles, value)
         case "cache_entries": return Self.set(&cacheEntries, value, 1...65_536)
