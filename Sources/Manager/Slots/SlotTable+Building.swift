@@ -94,6 +94,7 @@ extension SlotTable {
         }
         self[id].client = nil
         self[id].isConfirmed = false
+        pools[self[id].service].noteReady()
         transition(id, to: pool(of: id).isShared ? .bound : .idle, at: now)
         log.debug("\(name(id)): NF is ready", metadata: ["pid": "\(self[id].pid ?? 0)", "uid": "\(process.userID)"])
     }
