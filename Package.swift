@@ -82,7 +82,7 @@ let package = Package(
         tests("HandoverTests", ["Handover", "Linux", "XSK"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TestSupport"]),
-        tests("TCPStackTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
+        tests("TCPStackTests", ["CAllocationCounter", "PacketHeaders", "TCPStack", "TestSupport"]),
         tests("HTTP1Tests", ["HTTP1"]),
         tests(
             "NetworkFunctionTests",

@@ -72,11 +72,11 @@ public enum TrafficControl {
         _ program: borrowing Program, device: UInt32, deviceName: String
     ) throws(BPFError) {
         var hook = bpf_tc_hook()
-        hook.sz = MemoryLayout<bpf_tc_hook>.size
+        hook.sz = MemoryLayout<bpf_tc_hook>.offset(of: \.parent)! + 4
         hook.ifindex = CInt(device)
         hook.attach_point = BPF_TC_INGRESS
         var options = bpf_tc_opts()
-        options.sz = MemoryLayout<bpf_tc_opts>.size
+        options.sz = MemoryLayout<bpf_tc_opts>.offset(of: \.priority)! + 4
         options.prog_fd = program.descriptor.rawValue
         options.handle = 1
         options.priority = 1
@@ -96,7 +96,7 @@ public enum TrafficControl {
     /// Removes the clsact qdisc with its filters.
     public static func detachIngress(device: UInt32) {
         var hook = bpf_tc_hook()
-        hook.sz = MemoryLayout<bpf_tc_hook>.size
+        hook.sz = MemoryLayout<bpf_tc_hook>.offset(of: \.parent)! + 4
         hook.ifindex = CInt(device)
         hook.attach_point = bpf_tc_attach_point(rawValue: BPF_TC_INGRESS.rawValue | BPF_TC_EGRESS.rawValue)
         _ = LibbpfLog.capture { unsafe bpf_tc_hook_destroy(&hook) }
@@ -113,7 +113,8 @@ public struct AttachedXDP: Equatable, Sendable {
     /// nil: there is none.
     public static func query(device: UInt32, deviceName: String) throws(BPFError) -> AttachedXDP? {
         var options = bpf_xdp_query_opts()
-        options.sz = MemoryLayout<bpf_xdp_query_opts>.size
+        // Up to the last field: libbpf insists that what follows is zero, and Swift leaves tail padding as it was.
+        options.sz = MemoryLayout<bpf_xdp_query_opts>.offset(of: \.attach_mode)! + 1
         let (result, log) = LibbpfLog.capture { unsafe bpf_xdp_query(CInt(device), 0, &options) }
         guard result == 0 else {
             throw BPFError(

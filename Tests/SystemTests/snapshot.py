@@ -25,10 +25,9 @@ def take():
         "/run/netns") else []
     facts["pins"] = _files("/sys/fs/bpf/onvm")
     facts["/run/onvm"] = _files("/run/onvm")
-    # A bpf file system on /sys/fs/bpf is what systemd mounts on every host; the platform mounts it where it is missing.
     facts["mounts"] = sorted(
         f"{fields[1]} {fields[2]}" for fields in map(str.split, open("/proc/self/mounts"))
-        if fields[1] != "/sys/fs/bpf" and not fields[1].startswith("/run/netns"))
+        if not fields[1].startswith("/run/netns"))
     facts["cgroups"] = sorted(
         str(path) for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/unified")
         for path in pathlib.Path(base).glob("onvm*"))

@@ -17,11 +17,11 @@ class SteadyClient(threading.Thread):
         self.requests = 0
         self.failures = []  # (when, what)
         self.recoveries = []  # (when, seconds from the SYN to the complete response)
-        self._stop = threading.Event()
+        self._ending = threading.Event()
 
     def run(self):
         connection = None
-        while not self._stop.is_set():
+        while not self._ending.is_set():
             started = time.monotonic()
             fresh = connection is None
             try:
@@ -39,14 +39,14 @@ class SteadyClient(threading.Thread):
                     connection.close()
                 connection = None
                 continue_at = started + (self.interval if fresh else 0)
-                self._stop.wait(max(0, continue_at - time.monotonic()))
+                self._ending.wait(max(0, continue_at - time.monotonic()))
                 continue
-            self._stop.wait(max(0, started + self.interval - time.monotonic()))
+            self._ending.wait(max(0, started + self.interval - time.monotonic()))
         if connection is not None:
             connection.close()
 
     def stop(self):
-        self._stop.set()
+        self._ending.set()
         self.join(self.timeout + 5)
         assert not self.is_alive(), f"client {self.address} hangs"
 
@@ -64,7 +64,7 @@ class SteadyClients:
 
     def __exit__(self, *_):
         for client in self.clients.values():
-            client._stop.set()
+            client._ending.set()
         for client in self.clients.values():
             client.stop()
 
