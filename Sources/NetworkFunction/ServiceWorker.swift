@@ -27,6 +27,9 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
         now = .current
     }
 
+    /// The AF_XDP socket.
+    @inlinable public var socketDescriptor: CInt { port.rawDescriptor }
+
     // MARK: Receiving
 
     /// Takes one burst of frames in; returns how many descriptors it took.

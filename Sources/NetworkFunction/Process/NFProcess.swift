@@ -56,9 +56,8 @@ public struct NFStart: ~Copyable {
         for endpoint in options.endpoints {
             guard stack.listen(on: endpoint) else { throw NFStartError("more listen= lines than the stack can take") }
         }
-        let xsk = socket.rawValue
         var worker = try makeWorker(service, stack, options)
-        try enterSandbox(S.self, environment, xsk)
+        try enterSandbox(S.self, environment, worker.socketDescriptor)
         do {
             try manager.reportReady()
             guard try manager.nextCommand(waits: true) == .run else { return .drained }
