@@ -64,17 +64,44 @@ import Testing
 
     @Test func framesThatNobodyReadsAreAHang() {
         let scene = bound()
-        watch(scene, seconds: 3, beats: false) { $0.steering.delivered[0, default: 0] += 0 }
+        watch(scene, seconds: 3, beats: false)
         #expect(scene.state(0) == .bound)
-        // Stopped in its sleep: the kernel delivers, the heartbeat stands.
-        watch(scene, seconds: 3, beats: false) { $0.steering.delivered[0, default: 0] += 5 }
+        // Stopped in its sleep: one frame is delivered, the heartbeat stands.
+        scene.steering.delivered[0] = 1
+        watch(scene, seconds: 0.9, beats: false)
+        #expect(scene.state(0) == .bound)
+        watch(scene, seconds: 0.8, beats: false)
         #expect(scene.state(0) == .dead)
         #expect(scene.pool.ended == [.hung: 1])
     }
 
     @Test func framesThatAreReadAreNoHang() {
         let scene = bound()
-        watch(scene, seconds: 30) { $0.steering.delivered[0, default: 0] += 5 }
+        watch(scene, seconds: 30) {
+            $0.steering.delivered[0, default: 0] += 5
+            $0.process(0).words[.rxPackets, default: 0] += 5
+        }
+        watch(scene, seconds: 30, beats: false)
+        #expect(scene.state(0) == .bound)
+    }
+
+    @Test func framesThatFoundNoRoomAreNoHang() {
+        let scene = bound()
+        watch(scene, seconds: 5) {
+            $0.steering.delivered[0, default: 0] += 5
+            $0.process(0).words[.rxPackets, default: 0] += 3
+        }
+        watch(scene, seconds: 30, beats: false)
+        #expect(scene.state(0) == .bound)
+    }
+
+    @Test func framesOfAnEarlierClientAreNoHang() {
+        let scene = SlotScene(SlotScene.service(idle: 1, max: 1))
+        scene.steering.delivered[0] = 1_000
+        scene.settle()
+        scene.client("10.0.0.1", takes: 0)
+        scene.process(0).words[.connections] = 1
+        watch(scene, seconds: 30, beats: false)
         #expect(scene.state(0) == .bound)
     }
 
