@@ -15,6 +15,8 @@ public enum Zygote {
                 "onvm-nf runs network functions for 'onvm run', which starts it. It has no use by itself.\nNFs in it:\n\(names)")
             exit(arguments.count == 1 ? 0 : 64)
         }
+        // What the manager's own parent left open is nobody's business here.
+        closeOthers(keeping: channel)
         do {
             let childSignal = CLinux_child_signal_descriptor()
             guard childSignal >= 0 else { throw SandboxError(step: "signalfd", errno: .current) }
