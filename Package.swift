@@ -96,7 +96,11 @@ let package = Package(
         tests(
             "NetworkFunctionsTests",
             ["CAllocationCounter", "HTTP1", "NetworkFunction", "NetworkFunctions", "PacketHeaders", "TCPStack"]),
-        tests("ManagerTests", ["ControlAPI", "Manager"]),
+        tests(
+            "ManagerTests",
+            [
+                "ControlAPI", "Handover", "Linux", "Manager", "XSK", .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("KernelTests", ["BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "TestSupport", "XSK"]),
     ]
 )

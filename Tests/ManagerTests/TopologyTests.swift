@@ -158,7 +158,7 @@ struct FakeTopologyHost: TopologyHost {
         ("root unreadable", head + service + ", options: {root: /srv/secret}}",
             #"3:61: root "/srv/secret" has mode 0700, and NFs run under users of their own, expected the path of a directory that everybody may read (chmod o+rx)"#),
         ("access log", head + service + ", options: {access_log: on}}",
-            #"3:65: access_log is "on", expected off, or the path of a file such as /var/log/web.log"#),
+            #"3:67: access_log is "on", expected off, or the path of a file such as /var/log/web.log"#),
         ("scanner", "ports: [\"x", "1:11: while scanning a quoted scalar found unexpected end of stream, expected valid YAML"),
         ("tab", "ports:\n\t- a", "2:1: while scanning for the next token found character that cannot start any token, expected valid YAML"),
         ("two documents", "a: b\n---\nc: d", "2:1: expected a single document in the stream but found another document, expected valid YAML"),

@@ -18,8 +18,11 @@ enum BPFFileSystem {
         guard let directory = unsafe opendir(path) else { return false }
         defer { unsafe closedir(directory) }
         while let entry = unsafe readdir(directory) {
-            // Names that start with a dot are . and ..; bpffs allows no other.
-            if unsafe entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { return false }
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { raw in
+                unsafe String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            // The kernel's own iterators are in every instance (bpf_preload).
+            if ![".", "..", "maps.debug", "progs.debug"].contains(name) { return false }
         }
         return true
     }

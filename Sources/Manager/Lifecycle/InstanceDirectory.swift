@@ -107,12 +107,21 @@ struct ProcessIdentity: Codable, Equatable {
 
     var isAlive: Bool { Self.startTicks(of: pid) == startTicks }
 
+    /// Neither gone nor a zombie.
+    static func isRunning(_ pid: Int32) -> Bool {
+        guard let state = fields(of: pid)?.first else { return false }
+        return state != "Z" && state != "X"
+    }
+
     private static func startTicks(of pid: Int32) -> UInt64? {
-        guard let text = readProcFile("/proc/\(pid)/stat") else { return nil }
-        // The name in parentheses may hold anything; the fields after it are counted from the third.
-        guard let end = text.lastIndex(of: ")") else { return nil }
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        return fields.count > 19 ? UInt64(fields[19]) : nil
+        guard let fields = fields(of: pid), fields.count > 19 else { return nil }
+        return UInt64(fields[19])
+    }
+
+    /// From the third on: the name in parentheses before it may hold anything.
+    private static func fields(of pid: Int32) -> [Substring]? {
+        guard let text = readProcFile("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        return text[text.index(after: end)...].split(separator: " ")
     }
 }
 

@@ -14,6 +14,8 @@ final class LaunchedProcess: NetworkFunctionProcess {
     /// Set when the zygote reports the fork.
     private(set) var pidfd: CInt = -1
     private let loop: EventLoop
+    /// Tells the launcher to let go of this object, which frees what it owns.
+    var onClose: () -> Void = {}
 
     init(
         userID: UInt32, xsk: consuming XSKSocket, channel: consuming NFChannel, telemetry: consuming Telemetry,
@@ -27,7 +29,7 @@ final class LaunchedProcess: NetworkFunctionProcess {
         self.loop = loop
     }
 
-    deinit { close() }
+    deinit { releaseDescriptors() }
 
     var socket: CInt { xsk.descriptor.rawValue }
     var channelDescriptor: CInt { channel.socket.descriptor.rawValue }
@@ -54,8 +56,13 @@ final class LaunchedProcess: NetworkFunctionProcess {
 
     func read(_ field: TelemetryField) -> UInt64 { telemetry[field] }
 
-    /// The socket, memory and channel themselves go with this object.
+    /// The socket, memory and channel go with this object.
     func close() {
+        releaseDescriptors()
+        onClose()
+    }
+
+    private func releaseDescriptors() {
         loop.forget(channelDescriptor)
         guard pidfd >= 0 else { return }
         loop.forget(pidfd)

@@ -11,14 +11,14 @@ enum UserIDs {
         first + UInt32(InstanceHash.value(instance) >> 16 & 0x3FFF) * perInstance
     }
 
-    /// Processes that run as one of these users.
+    /// Processes that run as one of these users. A zombie runs no more; its parent may be slow to ask for its status.
     static func processes(_ users: Range<UInt32>) -> [Int32] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.compactMap { name in
             guard let pid = Int32(name) else { return nil }
             var information = stat()
             guard unsafe stat("/proc/\(name)", &information) == 0, users.contains(information.st_uid) else { return nil }
-            return pid
+            return ProcessIdentity.isRunning(pid) ? pid : nil
         }
     }
 

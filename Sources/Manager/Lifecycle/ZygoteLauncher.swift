@@ -134,7 +134,7 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
             }
             slots.processSpawned(token: token, pid: pid, at: .now)
         case .exited(let pid, let status):
-            log.debug("process \(pid) ended: \(describe(waitStatus: status))")
+            slots.processReaped(pid: pid, how: describe(waitStatus: status), at: .now)
         case .spawnFailed(let token, let errno):
             processes[token] = nil
             slots.spawnFailed(token: token, errno: Errno(rawValue: errno), at: .now)
@@ -175,6 +175,7 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
         let process = LaunchedProcess(
             userID: userID, xsk: xsk, channel: channel, telemetry: telemetry, multiBuffer: multiBuffer, loop: loop)
         try loop.watch(process.channelDescriptor) { [unowned self] _ in readProcess(token) }
+        process.onClose = { [unowned self] in processes[token] = nil }
         processes[token] = process
         return process
     }

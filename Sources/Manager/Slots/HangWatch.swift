@@ -8,34 +8,45 @@ struct HangWatch {
     private var heartbeat: UInt64 = 0
     private var stillSince: MonotonicTime?
     private var looks = 0
-    private var deliveredBefore: UInt64?
     private var pendingSince: MonotonicTime?
     private var pendingLooks = 0
+    /// The slot's count of frames before this process.
+    private var deliveredBefore: UInt64 = 0
+    /// Frames that the kernel counted as delivered and the process, alive, did not get: its socket had no room for them.
+    private var lost: UInt64 = 0
 
-    /// - Parameter delivered: Frames the kernel gave the process so far; asked only when it matters.
+    init(deliveredBefore: UInt64 = 0) { self.deliveredBefore = deliveredBefore }
+
+    /// - Parameters:
+    ///   - received: Frames the process has read so far.
+    ///   - delivered: Frames the kernel gave the slot so far; asked only when it matters.
     /// - Returns: Whether the process hangs.
     mutating func look(
-        heartbeat: UInt64, isAsleep: Bool, at now: MonotonicTime, delivered: () -> UInt64?
+        heartbeat: UInt64, isAsleep: Bool, received: UInt64, at now: MonotonicTime, delivered: () -> UInt64?
     ) -> Bool {
         guard heartbeat == self.heartbeat, let stillSince else {
-            self = HangWatch()
+            let isFirst = self.stillSince == nil
             self.heartbeat = heartbeat
             self.stillSince = now
+            (looks, pendingSince, pendingLooks) = (0, nil, 0)
+            if !isFirst { lost = unread(received, delivered) ?? lost }
             return false
         }
         looks += 1
-        guard isAsleep else { return looks >= Self.minimumLooks && now - stillSince >= .milliseconds(Self.limitMilliseconds) }
-        // Asleep is right as long as nothing waits for it. Its own count of frames would not tell: frames that its
-        // socket had no room for are in the kernel's only.
-        guard looks % 2 == 1, let count = delivered() else { return false }
-        guard let before = deliveredBefore else {
-            deliveredBefore = count
-            return false
+        guard isAsleep else {
+            return looks >= Self.minimumLooks && now - stillSince >= .milliseconds(Self.limitMilliseconds)
         }
-        guard count > before else { return false }
+        // Asleep is right as long as nothing waits for it.
+        guard looks % 2 == 1, let unread = unread(received, delivered), unread > lost else { return false }
         pendingLooks += 1
         let since = pendingSince ?? now
         pendingSince = since
         return pendingLooks >= Self.minimumLooks / 2 && now - since >= .milliseconds(Self.limitMilliseconds)
+    }
+
+    private func unread(_ received: UInt64, _ delivered: () -> UInt64?) -> UInt64? {
+        guard let count = delivered() else { return nil }
+        let all = deliveredBefore &+ received
+        return count > all ? count - all : 0
     }
 }

@@ -14,6 +14,8 @@ struct ServicePool {
     private var failures = 0
     private var lastFailure = MonotonicTime.zero
     private(set) var retryAt = MonotonicTime.zero
+    /// The last NF did not get as far as waiting for a client.
+    private var isFailing = false
 
     init(service: Topology.Service, firstSlot: UInt32) {
         self.service = service
@@ -33,8 +35,12 @@ struct ServicePool {
     /// How many more NFs should be on their way.
     var shortage: Int {
         let ready = isShared ? count(.bound, .idle) : count(.idle)
-        return max(0, min(service.idleTarget - ready - starting, spare.count))
+        // While starts fail one at a time tells whether they still do.
+        let target = isFailing ? min(1, service.idleTarget - ready) : service.idleTarget - ready
+        return max(0, min(target - starting, spare.count))
     }
+
+    mutating func noteReady() { isFailing = false }
 
     mutating func move(_ from: NFStatus.State, _ to: NFStatus.State) {
         counts[from, default: 0] -= 1
@@ -50,6 +56,7 @@ struct ServicePool {
     /// Doubles the pause before the next start, from none. Failures that come together count as one.
     /// - Returns: The pause, in milliseconds.
     mutating func backOff(at now: MonotonicTime) -> Int {
+        isFailing = true
         if failures > 0, now - lastFailure < .milliseconds(Self.oneFailureMilliseconds) {
             return Int((retryAt - now).nanoseconds / 1_000_000)
         }

@@ -41,7 +41,6 @@ extension SlotTable {
             self[id].token = token
             self[id].hasEnded = false
             self[id].endCause = nil
-            self[id].hang = HangWatch()
             self[id].quietSince = nil
             slotOfToken[token] = id
             transition(id, to: .starting, at: now)
@@ -86,6 +85,7 @@ extension SlotTable {
                     slot: id, service: service.id, hostIndex: device.hostIndex, nfIndex: device.nfIndex,
                     socket: process.socket))
             self[id].isAdmitted = true
+            self[id].hang = HangWatch(deliveredBefore: steering.deliveredFrameCount(slot: id) ?? 0)
             try process.run()
             try steering.offer(slot: id, service: service.id)
             self[id].isOffered = true
@@ -94,6 +94,7 @@ extension SlotTable {
         }
         self[id].client = nil
         self[id].isConfirmed = false
+        pools[self[id].service].noteReady()
         transition(id, to: pool(of: id).isShared ? .bound : .idle, at: now)
         log.debug("\(name(id)): NF is ready", metadata: ["pid": "\(self[id].pid ?? 0)", "uid": "\(process.userID)"])
     }

@@ -10,13 +10,13 @@ extension SlotTable {
         unbind(id)
         self[id].endCause = cause
         pools[self[id].service].countEnd(cause)
-        note(id, cause, reason, at: now)
+        log(obituary(id, cause, at: now), reason)
         process.kill()
         leaveDead(id, at: now)
     }
 
-    /// The process is no more: the kernel said so.
-    func processEnded(token: UInt64, at now: MonotonicTime) {
+    /// The process is no more: the kernel said so. The zygote tells how, a moment earlier or later.
+    func processEnded(token: UInt64, how: String? = nil, at now: MonotonicTime) {
         guard let id = slot(of: token), !self[id].hasEnded else { return }
         self[id].hasEnded = true
         guard self[id].state != .dead else { return }
@@ -25,9 +25,34 @@ extension SlotTable {
         self[id].endCause = cause
         pools[self[id].service].countEnd(cause)
         let wasServing = self[id].state == .bound || self[id].state == .draining
-        note(id, cause, "its process ended", at: now, delays: !wasServing)
+        let line = obituary(id, cause, at: now, delays: !wasServing)
+        if let how {
+            log(line, how)
+        } else {
+            expect(line, of: self[id].pid)
+        }
         self[id].process?.kill()
         leaveDead(id, at: now)
+    }
+
+    /// The zygote reaped a process.
+    func processReaped(pid: Int32, how: String, at now: MonotonicTime) {
+        if let line = obituaries.removeValue(forKey: pid) { return log(line, how) }
+        guard let slot = slots.first(where: { $0.pid == pid }) else { return }
+        processEnded(token: slot.token, how: how, at: now)
+    }
+
+    private func expect(_ line: Obituary, of pid: Int32?) {
+        guard let pid, launcher.isAvailable, obituaries.count < Limit.obituaries else {
+            return log(line, "its process ended")
+        }
+        obituaries[pid] = line
+    }
+
+    /// Without a zygote nobody tells how a process ended.
+    func logExpectedObituaries() {
+        for line in obituaries.values { log(line, "its process ended") }
+        obituaries = [:]
     }
 
     /// The first step of any teardown.
@@ -46,17 +71,27 @@ extension SlotTable {
         dead.append(id)
     }
 
+    /// A log line about the end of a process, but for how it ended.
+    struct Obituary {
+        var level: Logger.Level
+        var beginning: String
+        var metadata: Logger.Metadata
+    }
+
     /// A client can make its own NF crash; only ends that have nothing to do with a client hold up the service.
-    private func note(_ id: UInt32, _ cause: EndCause, _ reason: String, at now: MonotonicTime, delays: Bool = false) {
-        var metadata: [String: String] = ["cause": cause.rawValue]
+    private func obituary(_ id: UInt32, _ cause: EndCause, at now: MonotonicTime, delays: Bool = false) -> Obituary {
+        var metadata: Logger.Metadata = ["cause": "\(cause.rawValue)"]
         if let pid = self[id].pid { metadata["pid"] = "\(pid)" }
         if let client = self[id].client { metadata["client"] = "\(client)" }
         if cause.delaysNextStart || (delays && cause == .crashed) {
             metadata["pause"] = "\(pools[self[id].service].backOff(at: now)) ms"
         }
-        let text = "\(name(id)): NF \(self[id].state.rawValue) ended: \(reason)"
-        let level = level(of: cause)
-        log.log(level: level, "\(text)", metadata: metadata.mapValues { .string($0) })
+        let beginning = "\(name(id)): NF \(self[id].state.rawValue) ended: "
+        return Obituary(level: level(of: cause), beginning: beginning, metadata: metadata)
+    }
+
+    private func log(_ line: Obituary, _ how: String) {
+        log.log(level: line.level, "\(line.beginning)\(how)", metadata: line.metadata)
     }
 
     private func level(of cause: EndCause) -> Logger.Level {

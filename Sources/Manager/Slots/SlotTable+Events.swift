@@ -39,6 +39,7 @@ extension SlotTable {
             end(id, .startFailed, "the zygote ended", at: now)
         }
         for id in dead where self[id].pid == nil { self[id].hasEnded = true }
+        logExpectedObituaries()
     }
 
     func handle(_ event: SteeringEvent, at now: MonotonicTime) {

@@ -17,8 +17,8 @@ extension SlotTable {
     private func watch(_ id: UInt32, at now: MonotonicTime) {
         guard let process = self[id].process else { return }
         let isHung = self[id].hang.look(
-            heartbeat: process.read(.heartbeat), isAsleep: process.read(.asleep) != 0, at: now,
-            delivered: { steering.deliveredFrameCount(slot: id) })
+            heartbeat: process.read(.heartbeat), isAsleep: process.read(.asleep) != 0,
+            received: process.read(.rxPackets), at: now, delivered: { steering.deliveredFrameCount(slot: id) })
         if isHung { return end(id, .hung, "no sign of life for \(HangWatch.limitMilliseconds) ms", at: now) }
         guard !pool(of: id).isShared, self[id].state == .bound else { return }
         guard process.read(.connections) == 0 else {

@@ -24,6 +24,8 @@ final class SlotTable {
     var nextWatch = MonotonicTime.zero
     var nextReconciliation = MonotonicTime.zero
     private(set) var isDraining = false
+    /// Processes whose end is known and whose way of ending is not yet, by process ID.
+    var obituaries: [Int32: Obituary] = [:]
 
     enum Limit {
         /// Slots started, rebuilt or made in one turn of the manager's loop: some 10 ms of work.
@@ -37,6 +39,7 @@ final class SlotTable {
         static let watchMilliseconds = 200
         static let connectionWatchMilliseconds = 50
         static let reconciliationMilliseconds = 1_000
+        static let obituaries = 1_000
     }
 
     init(
