@@ -60,6 +60,7 @@ struct AssignmentRaceTests {
                 try bench.offer(slot)
             }
             rounds += 1
+            _ = bench.events()
             lost = try bench.snapshot()["steer_race_lost", default: 0]
         }
         #expect(lost > 0, "the CPUs never met in \(rounds) rounds")
