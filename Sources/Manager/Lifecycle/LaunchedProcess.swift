@@ -13,6 +13,7 @@ final class LaunchedProcess: NetworkFunctionProcess {
     private let multiBuffer: Bool
     /// Set when the zygote reports the fork.
     private(set) var pidfd: CInt = -1
+    private(set) var pid: Int32 = -1
     private let loop: EventLoop
     /// Tells the launcher to let go of this object, which frees what it owns.
     var onClose: () -> Void = {}
@@ -34,7 +35,10 @@ final class LaunchedProcess: NetworkFunctionProcess {
     var socket: CInt { xsk.descriptor.rawValue }
     var channelDescriptor: CInt { channel.socket.descriptor.rawValue }
 
-    func adopt(pidfd: CInt) { self.pidfd = pidfd }
+    func adopt(pidfd: CInt, pid: Int32) {
+        self.pidfd = pidfd
+        self.pid = pid
+    }
 
     func bind(interfaceIndex: UInt32) throws(XSKError) {
         try xsk.bind(interfaceIndex: interfaceIndex, multiBuffer: multiBuffer)
