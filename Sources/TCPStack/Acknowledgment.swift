@@ -13,21 +13,20 @@ extension Stack {
             }
             establish(index, segment, &arrival)
         }
-        let block = blocks[index]
+        let unacknowledged = blocks[index].sendUnacknowledged
         // RFC 5961 §5.2: neither what was not sent nor what is older than the largest window.
-        guard segment.acknowledgment <= block.sendNext,
-            block.sendUnacknowledged - block.maximumSendWindow <= segment.acknowledgment
+        guard segment.acknowledgment <= blocks[index].sendNext,
+            unacknowledged - blocks[index].maximumSendWindow <= segment.acknowledgment
         else { return refuse(index, .unacceptableAcknowledgment) }
-        let advanced = block.sendUnacknowledged < segment.acknowledgment
-        let isOld = segment.acknowledgment < block.sendUnacknowledged
+        let advanced = unacknowledged < segment.acknowledgment
+        let isOld = segment.acknowledgment < unacknowledged
         let windowMoved = !isOld && blocks[index].updateSendWindow(segment)
-        if advanced || segment.options.blockCount > 0 || (block.flightSize > 0 && !isOld) {
-            processAcknowledgment(index, frame, segment, advanced: advanced, windowMoved: windowMoved)
-            if advanced && blocks[index].acknowledgedOffset > block.acknowledgedOffset
-                && block.acknowledgedOffset < block.promisedOffset
-            {
+        if advanced || segment.options.blockCount > 0 || (!isOld && unacknowledged < blocks[index].sendNext) {
+            // FIN alone is nothing to tell the application about.
+            if advanced && blocks[index].acknowledgedOffset < blocks[index].promisedOffset {
                 arrival.events.insert(.acknowledged)
             }
+            processAcknowledgment(index, frame, segment, advanced: advanced, windowMoved: windowMoved)
         }
         if windowMoved { windowOpened(index) }
         if advanced && blocks[index].flags.contains(.finAcknowledged) { finAcknowledged(index, &arrival) }

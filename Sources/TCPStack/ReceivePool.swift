@@ -19,6 +19,7 @@ struct ReceivePool: ~Copyable {
     private let blockCount: UInt32
     /// Bytes in use, in whole blocks.
     private(set) var usedByteCount = 0
+    private let inPlace = InPlace()
 
     init(byteCount: Int, largestBlock: Int) {
         var order = 0

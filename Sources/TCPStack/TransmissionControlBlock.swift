@@ -1,7 +1,8 @@
 import PacketHeaders
 
 /// One connection's state (RFC 9293 §3.3.1), of fixed size; what varies lives in the stack's pools.
-struct TransmissionControlBlock: PoolElement {
+/// It is too large to be copied by accident, so it cannot be.
+struct TransmissionControlBlock: ~Copyable, PoolElement {
     /// Odd while the block is in use; survives reuse, which makes old IDs stale.
     var generation: UInt32
     var tableHash: UInt32
@@ -89,6 +90,8 @@ struct TransmissionControlBlock: PoolElement {
     /// The neighbours in the list of blocks in TIME_WAIT; `next` is also the free list's link.
     var next = noIndex
     var previous = noIndex
+
+    private let inPlace = InPlace()
 
     static let never = UInt64.max
 
