@@ -143,6 +143,7 @@ extension Stack {
         blocks[index].scoreboard.retransmit(plan.record, length, at: now, in: &records)
         blocks[index].recovery.transmit(length)
         blocks[index].retransmittedSegmentCount &+= 1
+        if blocks[index].recovery.phase != .open { blocks[index].spurious.retransmitted(at: now) }
         counters[.retransmittedSegments] &+= 1
         counters[.retransmittedBytes] &+= UInt64(plan.byteCount)
         if blocks[index].flags.contains(.tailProbe) {

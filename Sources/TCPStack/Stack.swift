@@ -23,6 +23,7 @@ public struct Stack: ~Copyable {
     var resets: RateLimit
 
     let initialSequence: InitialSequence
+    var cookies: SYNCookie
     /// The time of the call under way or of the last one; calls of the application happen at that time.
     var now = Instant(nanoseconds: 0)
     var halfOpenCount = 0
@@ -52,6 +53,7 @@ public struct Stack: ~Copyable {
         listeners = Listeners(capacity: configuration.listenerCapacity)
         resets = RateLimit(perSecond: configuration.resetLimit)
         initialSequence = InitialSequence(secret: configuration.secret)
+        cookies = SYNCookie(secret: configuration.secret)
     }
 
     /// Accepts connections to `endpoint`; the address `::` is any. False when the table is full.
