@@ -126,7 +126,7 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
                 _ = close(pidfd)
                 return
             }
-            process.adopt(pidfd: pidfd, pid: pid)
+            process.adopt(pid: pid, pidfd: pidfd)
             do {
                 try loop.watch(pidfd) { [unowned self] _ in processEnded(token) }
             } catch {
@@ -134,7 +134,7 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
             }
             slots.processSpawned(token: token, pid: pid, at: .now)
         case .exited(let pid, let status):
-            // Its last words say more than its exit status: they come first.
+            // Its last words may still wait in its channel.
             if let token = processes.first(where: { $0.value.pid == pid })?.key { readProcess(token) }
             slots.processReaped(pid: pid, how: describe(waitStatus: status), at: .now)
         case .spawnFailed(let token, let errno):
