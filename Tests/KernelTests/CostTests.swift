@@ -1,6 +1,6 @@
 import BPF
-import Testing
 import TestSupport
+import Testing
 
 @testable import Manager
 
@@ -23,7 +23,9 @@ struct CostTests {
         try bench.offer(0, 1)
         try bench.steer(Client.syn, .redirect, "steer_redirect_assigned", "steer_assigned")
         try bench.steer(Client.syn6, .redirect, "steer_redirect_assigned", "steer_assigned")
-        try measure("steer, ARP", steering.maps.steer, Client.syn.with { $0.rawPayload = (0x0806, [UInt8](repeating: 0, count: 28)) })
+        try measure(
+            "steer, ARP", steering.maps.steer,
+            Client.syn.with { $0.rawPayload = (0x0806, [UInt8](repeating: 0, count: 28)) })
         try measure("steer, foreign TCP", steering.maps.steer, Client.syn.with { $0.destinationPort = 22 })
         try measure("steer, bound IPv4", steering.maps.steer, Client.syn.ack())
         try measure("steer, bound IPv6", steering.maps.steer, Client.syn6.ack())

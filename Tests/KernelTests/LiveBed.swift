@@ -3,8 +3,8 @@ import CLinux
 import Foundation
 import Glibc
 import Linux
-import Testing
 import TestSupport
+import Testing
 import XSK
 
 @testable import Manager
