@@ -48,7 +48,7 @@ let package = Package(
         library("HTTP1"),
         library("Handover", ["Linux", "XSK"]),
         library("NetworkFunction", ["CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
-        library("NetworkFunctions", ["HTTP1", "Linux", "NetworkFunction"]),
+        library("NetworkFunctions", ["CLinux", "HTTP1", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack"]),
 
         // Control plane.
         library("ControlAPI"),
@@ -65,6 +65,7 @@ let package = Package(
             dependencies: [
                 "ControlAPI", "Manager",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
         .executableTarget(
@@ -74,17 +75,32 @@ let package = Package(
             // No shared Swift runtime to find or map: a forked NF shares every code page with its zygote.
             linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
 
-        // Tests.
+        // Tests. The hostile NF is a program of its own that the system tests let a manager run.
+        .executableTarget(
+            name: "onvm-nf-hostile", dependencies: ["CLinux", "Handover", "Linux", "NetworkFunction"],
+            path: "Tests/HostileNF",
+            swiftSettings: swiftSettings),
+        .target(name: "CAllocationCounter"),
         library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
         tests("LinuxTests", ["CLinux", "Linux"]),
         tests("HandoverTests", ["Handover", "Linux", "XSK"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TestSupport"]),
-        tests("TCPStackTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
-        tests("HTTP1Tests", ["HTTP1", "TestSupport"]),
-        tests("NetworkFunctionTests", ["NetworkFunction", "PacketHeaders", "TCPStack", "TestSupport"]),
-        tests("NetworkFunctionsTests", ["NetworkFunctions", "TestSupport"]),
-        tests("ManagerTests", ["ControlAPI", "Manager"]),
+        tests("TCPStackTests", ["CAllocationCounter", "PacketHeaders", "TCPStack", "TestSupport"]),
+        tests("HTTP1Tests", ["HTTP1"]),
+        tests(
+            "NetworkFunctionTests",
+            [
+                "CLinux", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "TestSupport", "XSK",
+            ]),
+        tests(
+            "NetworkFunctionsTests",
+            ["CAllocationCounter", "HTTP1", "NetworkFunction", "NetworkFunctions", "PacketHeaders", "TCPStack"]),
+        tests(
+            "ManagerTests",
+            [
+                "ControlAPI", "Handover", "Linux", "Manager", "XSK", .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("KernelTests", ["BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "TestSupport", "XSK"]),
     ]
 )

@@ -1,11 +1,12 @@
 # Shared by the scripts beside it; source it, do not run it.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 RELEASE=$ROOT/.build/release
 
-HOST_NAMESPACE=onvm-host
-CLIENT_NAMESPACE=onvm-client
+# ONVM_BED names another bed, to have two side by side.
+HOST_NAMESPACE=${ONVM_BED:-onvm}-host
+CLIENT_NAMESPACE=${ONVM_BED:-onvm}-client
 
 if [[ -t 1 ]]; then
     BOLD=$'\e[1m' DIM=$'\e[2m' RED=$'\e[31m' GREEN=$'\e[32m' PLAIN=$'\e[0m'

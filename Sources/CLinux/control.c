@@ -2,8 +2,10 @@
 #include "include/CLinuxControl.h"
 
 #include <errno.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int CLinux_ethtool(int socket, const char *device, void *command) {
@@ -61,4 +64,34 @@ uint64_t CLinux_effective_capabilities(void) {
     struct __user_cap_data_struct data[2] = {{0}};
     if (syscall(SYS_capget, &header, data) < 0) return 0;
     return (uint64_t)data[1].effective << 32 | data[0].effective;
+}
+
+int CLinux_epoll_control(int epoll, int operation, int fd, uint32_t events, uint64_t tag) {
+    struct epoll_event event = {.events = events, .data.u64 = tag};
+    return epoll_ctl(epoll, operation, fd, &event);
+}
+
+int CLinux_epoll_wait(int epoll, uint64_t *tags, uint32_t *events, int count, int timeout_milliseconds) {
+    struct epoll_event ready[256];
+    int ready_count = epoll_wait(epoll, ready, count < 256 ? count : 256, timeout_milliseconds);
+    for (int i = 0; i < ready_count; i++) {
+        tags[i] = ready[i].data.u64;
+        events[i] = ready[i].events;
+    }
+    return ready_count;
+}
+
+const char *CLinux_signal_name(int signal) { return sigabbrev_np(signal); }
+
+int CLinux_probe_tcx(void) {
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.query.target_fd = 1;    /* The ifindex of lo in every network namespace. */
+    attributes.query.attach_type = 46; /* BPF_TCX_INGRESS, Linux 6.6. */
+    return (int)syscall(SYS_bpf, BPF_PROG_QUERY, &attributes, sizeof attributes);
+}
+
+int CLinux_is_bpffs(const char *path) {
+    struct statfs information;
+    return statfs(path, &information) == 0 && (unsigned)information.f_type == BPF_FS_MAGIC;
 }

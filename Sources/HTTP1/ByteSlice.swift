@@ -1,16 +1,19 @@
-/// A range of bytes within the span a message was parsed from. Offsets instead of pointers: a slice outlives the span.
-@frozen public struct ByteSlice: Equatable, BitwiseCopyable, Sendable {
-    public var offset: UInt32
-    public var count: UInt32
+import Glibc
 
-    @inlinable public init(offset: UInt32, count: UInt32) {
+/// A range of bytes within the span a message was parsed from. Offsets instead of pointers: a slice outlives the span.
+/// Sixteen bits each: `HeadLimits` keeps heads below 64 KiB.
+@frozen public struct ByteSlice: Equatable, BitwiseCopyable, Sendable {
+    public var offset: UInt16
+    public var count: UInt16
+
+    @inlinable public init(offset: UInt16, count: UInt16) {
         self.offset = offset
         self.count = count
     }
 
-    init(_ start: Int, _ end: Int) {
-        offset = UInt32(truncatingIfNeeded: start)
-        count = UInt32(truncatingIfNeeded: end &- start)
+    @inlinable public init(_ start: Int, _ end: Int) {
+        offset = UInt16(truncatingIfNeeded: start)
+        count = UInt16(truncatingIfNeeded: end &- start)
     }
 
     /// The value of a field the message does not have; not the same as an empty value.
@@ -50,6 +53,16 @@ extension RawSpan {
             if actual != expected { return false }
         }
         return true
+    }
+
+    /// Whether `text` starts at `offset`; it is short, and the comparison is one of registers.
+    @inline(__always)
+    func equals(_ text: StaticString, at offset: Int) -> Bool {
+        guard offset &+ text.utf8CodeUnitCount <= byteCount else { return false }
+        return unsafe withUnsafeBytes { bytes in
+            // Safe: both have utf8CodeUnitCount bytes.
+            unsafe memcmp(bytes.baseAddress! + offset, text.utf8Start, text.utf8CodeUnitCount) == 0
+        }
     }
 
     /// Whether the bytes of `range` are exactly `text`.

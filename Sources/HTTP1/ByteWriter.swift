@@ -3,8 +3,9 @@
 @safe public struct ByteWriter {
     @usableFromInline let base: UnsafeMutableRawPointer
     public let capacity: Int
-    public private(set) var count = 0
-    public private(set) var overflowed = false
+    @usableFromInline var writtenCount = 0
+    public var count: Int { @inlinable get { writtenCount } }
+    public internal(set) var overflowed = false
 
     /// - Precondition: `base` is valid for `capacity` bytes for as long as the writer is used.
     @unsafe public init(_ base: UnsafeMutableRawPointer, capacity: Int) {
@@ -17,7 +18,7 @@
             overflowed = true
             return nil
         }
-        defer { count &+= byteCount }
+        defer { writtenCount &+= byteCount }
         // Safe: count + byteCount <= capacity.
         return unsafe base + count
     }
@@ -93,7 +94,7 @@
     /// Forgets everything from `count` on.
     public mutating func truncate(to count: Int) {
         precondition(count <= self.count)
-        self.count = count
+        writtenCount = count
         overflowed = false
     }
 }

@@ -10,14 +10,14 @@ extension HeadParser {
                 guard bytes.octet(unchecked: position &+ 1) == ASCII.lineFeed else { return .invalid(.badRequest) }
                 head.fields = ByteSlice(start, position)
                 position &+= 2
-                return .done
+                return .complete
             }
             if count == limits.fieldCount { return .invalid(.requestHeaderFieldsTooLarge) }
             count &+= 1
             let line = position
             let step = parseField()
             if let tooLarge = beyondLimits(from: start, line: line) { return tooLarge }
-            guard step == .done else { return step }
+            guard step == .complete else { return step }
         }
     }
 
@@ -111,7 +111,7 @@ extension HeadParser {
             head.ifUnmodifiedSince = head.ifUnmodifiedSince.isPresent ? ByteSlice(0, 0) : slice
         default: break
         }
-        return .done
+        return .complete
     }
 
     private mutating func takeHost(_ value: Range<Int>) -> Step {
@@ -119,7 +119,7 @@ extension HeadParser {
         guard isAuthority(value) else { return .invalid(.badRequest) }
         // An absolute-form target has said it already, and wins (RFC 9112 §3.2.2).
         if head.targetForm != .absolute { head.host = ByteSlice(value.lowerBound, value.upperBound) }
-        return .done
+        return .complete
     }
 
     /// Decimal digits, or a list of the same number again and again (RFC 9112 §6.3).
@@ -133,7 +133,7 @@ extension HeadParser {
             head.flags.insert(.hasContentLength)
             isEmpty = false
         }
-        return isEmpty ? .invalid(.badRequest) : .done
+        return isEmpty ? .invalid(.badRequest) : .complete
     }
 
     /// RFC 9112 §6.1. `chunked` stays set only when it is the last coding, and may be applied once.
@@ -149,7 +149,7 @@ extension HeadParser {
                 head.flags.insert(.unknownCoding)
             }
         }
-        return .done
+        return .complete
     }
 
     private mutating func takeConnection(_ value: Range<Int>) {

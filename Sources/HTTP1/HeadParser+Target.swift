@@ -3,17 +3,17 @@ extension HeadParser {
     mutating func parseTarget(_ target: Range<Int>) -> Step {
         if head.method == .connect {
             head.targetForm = .authority
-            return .done
+            return .complete
         }
         let first = bytes.octet(target.lowerBound)
         if first == ASCII.slash {
             head.targetForm = .origin
             splitQuery(target)
-            return .done
+            return .complete
         }
         if first == ASCII.asterisk, target.count == 1 {
             head.targetForm = .asterisk
-            return head.method == .options ? .done : .invalid(.badRequest)
+            return head.method == .options ? .complete : .invalid(.badRequest)
         }
         return parseAbsolute(target)
     }
@@ -42,7 +42,7 @@ extension HeadParser {
         }
         head.host = ByteSlice(authorityStart, authorityEnd)
         splitQuery(authorityEnd..<target.upperBound)
-        return .done
+        return .complete
     }
 
     private mutating func splitQuery(_ range: Range<Int>) {

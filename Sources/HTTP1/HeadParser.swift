@@ -13,7 +13,8 @@ public struct HeadParser: ~Escapable {
     var head = RequestHead()
     var hostCount = 0
 
-    enum Step: Equatable { case done, incomplete, invalid(Status) }
+    /// What one part of a head is; `complete` is that part only.
+    typealias Step = HeadResult
 
     @_lifetime(copy bytes)
     init(_ bytes: RawSpan, _ limits: HeadLimits) {
@@ -21,22 +22,21 @@ public struct HeadParser: ~Escapable {
         self.limits = limits
     }
 
-    public static func parse(_ bytes: RawSpan, limits: HeadLimits) -> HeadResult {
+    /// - Parameter head: Set unless the result is `incomplete`.
+    public static func parse(_ bytes: RawSpan, limits: HeadLimits, into head: inout RequestHead) -> HeadResult {
         var parser = HeadParser(bytes, limits)
-        switch parser.parse() {
-        case .done: return .complete(parser.head)
-        case .incomplete: return .incomplete
-        case .invalid(let status): return .invalid(status, parser.head)
-        }
+        let result = parser.parse()
+        if result != .incomplete { head = parser.head }
+        return result
     }
 
     private mutating func parse() -> Step {
         let empty = skipEmptyLines()
-        guard empty == .done else { return empty }
+        guard empty == .complete else { return empty }
         let line = parseRequestLine()
-        guard line == .done else { return line }
+        guard line == .complete else { return line }
         let fields = parseFields()
-        guard fields == .done else { return fields }
+        guard fields == .complete else { return fields }
         head.byteCount = position
         return checkWhole()
     }
@@ -51,30 +51,35 @@ public struct HeadParser: ~Escapable {
             skipped &+= 1
             position &+= 2
         }
-        return position < bytes.byteCount ? .done : .incomplete
+        return position < bytes.byteCount ? .complete : .incomplete
     }
 
     // MARK: Request line
 
     private mutating func parseRequestLine() -> Step {
         let start = position
-        let method = scanMethod(from: start)
-        guard method == .done else { return method }
-        let methodEnd = position
-        head.method = Method(bytes, start..<methodEnd)
-        position &+= 1
+        // Most requests, in one comparison.
+        if bytes.byteCount &- start > 4, bytes.equals("GET ", at: start) {
+            head.method = .get
+            position &+= 4
+        } else {
+            let method = scanMethod(from: start)
+            guard method == .complete else { return method }
+            head.method = Method(bytes, start..<position)
+            position &+= 1
+        }
 
         let targetStart = position
         scanTarget()
         let targetEnd = position
-        if targetEnd &- start > limits.lineByteCount { return .invalid(.uriTooLong) }
+        if targetEnd &- targetStart > limits.lineByteCount { return .invalid(.uriTooLong) }
         guard targetEnd < bytes.byteCount else { return .incomplete }
         guard bytes.octet(unchecked: targetEnd) == ASCII.space, targetEnd > targetStart else {
             return .invalid(.badRequest)
         }
         position &+= 1
         let version = parseVersion()
-        guard version == .done else { return version }
+        guard version == .complete else { return version }
         head.requestLine = ByteSlice(start, position &- 2)
         return parseTarget(targetStart..<targetEnd)
     }
@@ -87,7 +92,7 @@ public struct HeadParser: ~Escapable {
         }
         guard position < bytes.byteCount else { return .incomplete }
         guard bytes.octet(unchecked: position) == ASCII.space, position > start else { return .invalid(.badRequest) }
-        return .done
+        return .complete
     }
 
     /// Moves to the first byte no target holds. Bytes from 0x80 on are let through: a client that does not
@@ -104,6 +109,10 @@ public struct HeadParser: ~Escapable {
     /// "HTTP/1.1" CRLF, RFC 9112 §2.3.
     private mutating func parseVersion() -> Step {
         let available = bytes.byteCount &- position
+        if available >= 10, bytes.equals("HTTP/1.1\r\n", at: position) {
+            position &+= 10
+            return .complete
+        }
         let template: StaticString = "HTTP/"
         for index in 0..<min(5, available) {
             // Safe: index < 5, the length of the template.
@@ -127,7 +136,7 @@ public struct HeadParser: ~Escapable {
         position &+= 10
         guard major == 0x31 else { return .invalid(.versionNotSupported) }
         head.version = minor == 0x30 ? .http10 : .http11
-        return .done
+        return .complete
     }
 
     // MARK: What only the whole head tells
@@ -145,6 +154,6 @@ public struct HeadParser: ~Escapable {
             }
             if !head.flags.contains(.chunked) { return .invalid(.badRequest) }
         }
-        return .done
+        return .complete
     }
 }

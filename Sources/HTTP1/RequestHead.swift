@@ -65,7 +65,7 @@ public struct RequestHead: BitwiseCopyable, Sendable {
 
 /// The bounds a head is held to.
 public struct HeadLimits: Sendable, BitwiseCopyable {
-    /// Longest request line (414) and longest field line (431), without CRLF.
+    /// Longest request target (414) and longest field line without CRLF (431).
     public var lineByteCount: Int
     /// Most field lines (431).
     public var fieldCount: Int
@@ -76,6 +76,7 @@ public struct HeadLimits: Sendable, BitwiseCopyable {
         self.lineByteCount = lineByteCount
         self.fieldCount = fieldCount
         self.fieldsByteCount = fieldsByteCount
+        precondition(headByteCount < Int(UInt16.max), "slices of a head are 16 bits wide")
     }
 
     /// No head, and no prefix of one that was not rejected yet, is longer.
@@ -86,10 +87,10 @@ public struct HeadLimits: Sendable, BitwiseCopyable {
 }
 
 /// What the bytes received so far are.
-public enum HeadResult: Sendable, BitwiseCopyable {
+public enum HeadResult: Equatable, Sendable, BitwiseCopyable {
     /// A proper beginning; parse again with more bytes.
     case incomplete
-    case complete(RequestHead)
+    case complete
     /// Answer with this status and close. The head holds what was understood before the fault.
-    case invalid(Status, RequestHead)
+    case invalid(Status)
 }

@@ -27,6 +27,9 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
         now = .current
     }
 
+    /// The AF_XDP socket.
+    @inlinable public var socketDescriptor: CInt { port.rawDescriptor }
+
     // MARK: Receiving
 
     /// Takes one burst of frames in; returns how many descriptors it took.
@@ -169,8 +172,8 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
             }
             stack.seal(segment, &bytes)
             port.submit(
-                frame, byteCount: segment.byteCount, checksumStart: segment.checksumStart,
-                checksumOffset: segment.checksumOffset)
+                frame, byteCount: segment.byteCount,
+                checksum: (start: segment.checksumStart, offset: segment.checksumOffset))
             telemetry.add(1, to: .txPackets)
             telemetry.add(UInt64(segment.byteCount), to: .txBytes)
         }

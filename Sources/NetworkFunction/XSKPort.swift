@@ -158,16 +158,17 @@ public import XSK
     @inlinable public mutating func putBack(_ frame: TransmitFrame) { pool.put(frame.index) }
 
     /// Queues the frame's first `byteCount` bytes. The kernel sees it at the next `flush()`.
-    /// - Parameters: The offsets ask for checksum offload, where the socket has it.
+    /// - Parameter checksum: Where the kernel shall complete a checksum (csum_start and csum_offset), where the socket
+    ///   has that; nil leaves the bytes as they are.
     @inlinable public mutating func submit(
-        _ frame: TransmitFrame, byteCount: Int, checksumStart: Int, checksumOffset: Int
+        _ frame: TransmitFrame, byteCount: Int, checksum: (start: Int, offset: Int)?
     ) {
         let metadata = UInt64(layout.transmitMetadataByteCount)
         var options: UInt32 = 0
-        if offloadsChecksum {
+        if offloadsChecksum, let checksum {
             let request = CLinux_tx_metadata(
-                flags: UInt64(CLINUX_XDP_TXMD_FLAGS_CHECKSUM), checksum_start: UInt16(truncatingIfNeeded: checksumStart),
-                checksum_offset: UInt16(truncatingIfNeeded: checksumOffset), pad: 0, reserved: 0)
+                flags: UInt64(CLINUX_XDP_TXMD_FLAGS_CHECKSUM), checksum_start: UInt16(truncatingIfNeeded: checksum.start),
+                checksum_offset: UInt16(truncatingIfNeeded: checksum.offset), pad: 0, reserved: 0)
             unsafe (frame.base - Int(metadata)).storeBytes(of: request, as: CLinux_tx_metadata.self)
             options = UInt32(CLINUX_XDP_TX_METADATA)
         }
@@ -271,4 +272,23 @@ public import XSK
         telemetry[.xskRxFillRingEmpty] = statistics.rx_fill_ring_empty_descs
         telemetry[.xskTxRingEmpty] = statistics.tx_ring_empty_descs
     }
+}
+
+// What an NF without a TCP stack needs: whole frames by copy. Not for the fast path.
+extension XSKPort {
+    /// A copy of the frame that starts `offset` descriptors into the burst.
+    public mutating func copyOfFrame(at offset: UInt32, of count: UInt32) -> [UInt8]? {
+        guard let received = frame(at: offset, of: count), let base = unsafe received.base else { return nil }
+        return unsafe Array(UnsafeRawBufferPointer(start: base, count: received.byteCount))
+    }
+
+    /// Queues a frame with these bytes, cut to what it can hold.
+    public mutating func send(_ bytes: [UInt8], in frame: TransmitFrame) {
+        let count = min(bytes.count, frame.capacity)
+        unsafe bytes.withUnsafeBytes { unsafe frame.base.copyMemory(from: $0.baseAddress!, byteCount: count) }
+        submit(frame, byteCount: count, checksum: nil)
+    }
+
+    /// Queues a descriptor as it is; the kernel checks it.
+    public mutating func send(descriptor: xdp_desc) { append(descriptor) }
 }

@@ -27,6 +27,8 @@ public struct Configuration: Sendable {
     /// Descriptions of sent and unacknowledged ranges, for all connections together. When it is full, loss detection
     /// gets coarser; nothing else changes.
     public var transmissionCapacity = 262_144
+    /// Ranges received out of order, for all connections together; a segment that would need another is dropped.
+    public var reassemblyCapacity = 65_536
     /// Resets and SYN,ACKs without a connection that wait for a transmit frame.
     public var replyCapacity = 1_024
     /// Secret of the table's hash, the initial sequence numbers and the SYN cookies. Must be random.
@@ -59,9 +61,11 @@ public struct Configuration: Sendable {
     public var timeWait = Duration.seconds(60)
     /// How long FIN_WAIT_2 waits for the peer's FIN.
     public var finWait2Timeout = Duration.seconds(60)
-    /// Challenge ACKs and resets a second, for the whole stack (RFC 5961 §7).
-    public var challengeLimit = 1_000
-    public var resetLimit = 1_000
+    /// The least time between two challenge ACKs of one connection. A limit for the whole stack, which RFC 5961 §7
+    /// suggests, would tell an attacker about other connections (CVE-2016-5696).
+    public var challengeInterval = Duration.milliseconds(200)
+    /// Resets a second for segments that belong to no connection.
+    public var resetLimit = 10_000
 
     /// - Parameter secret: 16 bytes from the operating system's random source.
     public init(secret: (UInt64, UInt64)) { self.secret = secret }

@@ -1,80 +1,129 @@
+import PacketHeaders
+
 /// A sans-IO TCP for one thread: frames and the time come in as arguments, frames and the next deadline go out.
 ///
 /// One round of its driver is: for each frame `receive`, then `deliver` if bytes came, with calls of the application in
 /// between; then `nextEvent` until nil; then `nextSegment` until nil, each followed by `seal` (or `fail`).
 public struct Stack: ~Copyable {
-    private let configuration: Configuration
-    public private(set) var counters = Counters()
+    let configuration: Configuration
+    let timing: Timing
+    public internal(set) var counters = Counters()
+
+    var blockPool: Pool<TransmissionControlBlock>
+    let blocks: Table<TransmissionControlBlock>
+    let demultiplexer: Demultiplexer
+    var timers: TimerWheel
+    var ready: ReadyQueue
+    var replies: ReplyQueue
+    var records: Pool<Transmission>
+    var ranges: Pool<ReceivedRange>
+    var receivePool: ReceivePool
+    var listeners: Listeners
+    var timeWait = TimeWaitList()
+    var resets: RateLimit
+
+    let initialSequence: InitialSequence
+    /// The time of the call under way or of the last one; calls of the application happen at that time.
+    var now = Instant(nanoseconds: 0)
+    var halfOpenCount = 0
+    /// What `receive` offered and `deliver` has not taken yet.
+    var offered = OfferedPayload()
+    /// Segments sent in a row from the connection at the head of the ready queue.
+    var burst = 0
 
     /// Reserves all memory the stack will ever use; pages are touched as connections need them.
-    public init(_ configuration: Configuration) { self.configuration = configuration }
+    public init(_ configuration: Configuration) {
+        precondition((576...9216).contains(configuration.mtu), "MTU outside 576...9216")
+        precondition(configuration.connectionCapacity > 0, "no connections")
+        self.configuration = configuration
+        timing = Timing(configuration)
+        let capacity = configuration.connectionCapacity
+        blockPool = Pool(capacity: capacity)
+        blocks = blockPool.elements
+        demultiplexer = Demultiplexer(capacity: capacity)
+        timers = TimerWheel(capacity: capacity)
+        ready = ReadyQueue(capacity: capacity)
+        replies = ReplyQueue(capacity: configuration.replyCapacity)
+        records = Pool(capacity: capacity + configuration.transmissionCapacity, reserve: capacity)
+        ranges = Pool(capacity: configuration.reassemblyCapacity)
+        // Twice the window: bytes are appended behind read ones before they are moved to the front.
+        receivePool = ReceivePool(
+            byteCount: configuration.receivePoolByteCount, largestBlock: configuration.maximumReceiveWindow * 2)
+        listeners = Listeners(capacity: configuration.listenerCapacity)
+        resets = RateLimit(perSecond: configuration.resetLimit)
+        initialSequence = InitialSequence(secret: configuration.secret)
+    }
 
     /// Accepts connections to `endpoint`; the address `::` is any. False when the table is full.
-    public mutating func listen(on endpoint: Endpoint) -> Bool { false }
+    public mutating func listen(on endpoint: Endpoint) -> Bool { listeners.append(endpoint) }
 
-    /// Opens a connection (RFC 9293 §3.10.1); `.established` or `.closed` follows. Nil when the table is full or the
-    /// pair of endpoints is in use.
-    public mutating func connect(
-        to peer: Endpoint, from local: Endpoint, by path: LinkPath, at now: Instant
-    ) -> ConnectionID? { nil }
+    /// Notes the time of a call.
+    @inline(__always)
+    mutating func begin(_ now: Instant) {
+        timers.start(at: now)
+        if self.now < now { self.now = now }
+    }
 
-    /// Takes one Ethernet frame.
-    public mutating func receive(_ frame: RawSpan, at now: Instant) -> Arrival { Arrival() }
+    /// The block's index while the ID is not stale.
+    @inline(__always)
+    func index(of connection: ConnectionID) -> UInt32? {
+        guard connection.index < configuration.connectionCapacity, connection.generation & 1 == 1,
+            blocks[connection.index].generation == connection.generation
+        else { return nil }
+        return connection.index
+    }
 
-    /// Must follow an `Arrival` with payload: the application used its first `consumed` bytes, the stack keeps the
-    /// rest, or leaves what it has no room for to be sent again.
-    /// - Returns: what became true by it: `readable` when buffered bytes follow now (ask `unread`), `peerFinished`, and
-    ///   `closed` (reason `finished`).
-    public mutating func deliver(_ arrival: Arrival, consumed: Int, frame: RawSpan) -> ConnectionEvents { [] }
+    func id(_ index: UInt32) -> ConnectionID { ConnectionID(index: index, generation: blocks[index].generation) }
+}
 
-    /// In-order bytes that wait in the receive buffer.
-    public func unreadByteCount(_ connection: ConnectionID) -> Int { 0 }
-
-    /// All in-order bytes that wait in the receive buffer, in one run.
-    @_lifetime(borrow self)
-    public func unread(_ connection: ConnectionID) -> RawSpan { RawSpan() }
-
-    /// Forgets the first `byteCount` unread bytes; the window opens again.
-    public mutating func consume(_ connection: ConnectionID, _ byteCount: Int) {}
-
-    /// Promises `byteCount` more bytes. `nextSegment` asks for them, once or again, until they are acknowledged.
-    public mutating func send(_ connection: ConnectionID, byteCount: Int) {}
-
-    /// Sends FIN after the last promised byte; bytes are still received.
-    public mutating func finish(_ connection: ConnectionID) {}
-
-    /// Sends RST; the connection is gone and no event follows.
-    public mutating func abort(_ connection: ConnectionID) {}
-
+// What may be asked about a connection.
+extension Stack {
     /// Bytes promised so far: the stream offset of the next one.
-    public func promised(_ connection: ConnectionID) -> UInt64 { 0 }
+    public func promised(_ connection: ConnectionID) -> UInt64 {
+        index(of: connection).map { blocks[$0].promisedOffset } ?? 0
+    }
 
     /// Bytes the peer acknowledged.
-    public func acknowledged(_ connection: ConnectionID) -> UInt64 { 0 }
+    public func acknowledged(_ connection: ConnectionID) -> UInt64 {
+        index(of: connection).map { min(blocks[$0].acknowledgedOffset, blocks[$0].promisedOffset) } ?? 0
+    }
 
-    /// Sets the one application timer of the connection, or cancels it. It fires once, as `Event` with `.timer`.
-    public mutating func setTimer(_ connection: ConnectionID, at deadline: Instant?) {}
+    public func peer(of connection: ConnectionID) -> Endpoint? {
+        index(of: connection).map {
+            Endpoint(address: blocks[$0].identity.peer, port: blocks[$0].identity.peerPort)
+        }
+    }
 
-    public func peer(of connection: ConnectionID) -> Endpoint? { nil }
-    public func local(of connection: ConnectionID) -> Endpoint? { nil }
-    public func information(_ connection: ConnectionID) -> ConnectionInformation? { nil }
+    public func local(of connection: ConnectionID) -> Endpoint? {
+        index(of: connection).map {
+            Endpoint(address: blocks[$0].identity.local, port: blocks[$0].identity.localPort)
+        }
+    }
+
     /// Connections in any state.
-    public var connectionCount: Int { 0 }
+    public var connectionCount: Int { blockPool.capacity - blockPool.freeCount }
 
-    /// When `nextEvent` has something to do at the latest; nil when only a segment or the application can cause work.
-    /// It may be a little early, never late.
-    public var nextDeadline: Instant? { nil }
-
-    /// Runs timers that are due; call it until nil before `nextSegment`.
-    public mutating func nextEvent(at now: Instant) -> Event? { nil }
-
-    /// Writes the headers of the next segment that may be sent now; call it until nil.
-    /// The caller fills `segment.payload` with the stream's bytes from `segment.streamOffset` and calls `seal`.
-    public mutating func nextSegment(into frame: inout MutableRawSpan, at now: Instant) -> Segment? { nil }
-
-    /// Completes the checksum of a segment whose payload is in place.
-    public mutating func seal(_ segment: Segment, _ frame: inout MutableRawSpan) {}
-
-    /// The application has no such bytes any more: the connection is reset. The frame must not be sent.
-    public mutating func fail(_ segment: Segment) {}
+    public func information(_ connection: ConnectionID) -> ConnectionInformation? {
+        guard let index = index(of: connection) else { return nil }
+        let block = blocks[index]
+        return ConnectionInformation(
+            state: block.state,
+            peer: Endpoint(address: block.identity.peer, port: block.identity.peerPort),
+            local: Endpoint(address: block.identity.local, port: block.identity.localPort),
+            smoothedRoundTripNanoseconds: block.estimator.smoothed,
+            roundTripVarianceNanoseconds: block.estimator.variance,
+            minimumRoundTripNanoseconds: block.estimator.minimum,
+            retransmissionTimeoutNanoseconds: block.estimator.timeout(limits: timing.limits),
+            congestionWindow: block.congestion.window,
+            slowStartThreshold: block.congestion.slowStartThreshold,
+            sendWindow: block.sendWindow,
+            receiveWindow: block.receiveRight - block.receiveNext,
+            maximumSegmentSize: block.segmentSize,
+            bytesInFlight: block.flightSize,
+            retransmittedSegments: block.retransmittedSegmentCount,
+            bytesPromised: block.promisedOffset,
+            bytesAcknowledged: min(block.acknowledgedOffset, block.promisedOffset),
+            bytesReceived: block.bytesReceived,
+            unreadByteCount: block.unreadByteCount)
+    }
 }

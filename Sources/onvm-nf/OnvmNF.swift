@@ -4,6 +4,6 @@ import NetworkFunctions
 /// The NFs of this build, under the names topologies use.
 @main enum OnvmNF {
     static func main() {
-        Zygote.main(functions: [.service(Greeter.self)])
+        Zygote.main(functions: [.service(WebServer.self), .service(Greeter.self)])
     }
 }

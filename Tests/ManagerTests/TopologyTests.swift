@@ -42,7 +42,7 @@ struct FakeTopologyHost: TopologyHost {
                 idle_timeout: 1500ms
                 ipv6_prefix: 128
                 half_open_limit: 16
-                umem: {frames: 256, frame_size: 2KiB}
+                umem: {frames: 256}
                 cores: [0, 1]
                 options: {root: www, index: index.html, access_log: off}
             """)
@@ -56,9 +56,9 @@ struct FakeTopologyHost: TopologyHost {
         web.isolation = .connection
         (web.idle, web.max, web.overflow) = (2, 8, .share)
         (web.idleTimeoutMilliseconds, web.ipv6PrefixLength, web.halfOpenLimit) = (1500, 128, 16)
-        (web.umem.frameCount, web.umem.frameByteCount) = (256, 2048)
+        web.umem.frameCount = 256
         web.cores = [0, 1]
-        web.options = [.init(key: "index", value: "index.html"), .init(key: "access_log", value: "off")]
+        web.options = [.init(key: "index", value: "index.html")]
         web.root = "/etc/onvm/www"
         #expect(topology.services == [web])
         #expect(topology.slotCount == 8)
@@ -138,12 +138,9 @@ struct FakeTopologyHost: TopologyHost {
             #"3:58: ipv6_prefix is "129", expected a whole number from 16 to 128"#),
         ("half open", head + service + ", half_open_limit: -1}",
             #"3:62: half_open_limit is "-1", expected a whole number from 1 to 65536"#),
-        ("umem type", head + service + ", umem: 5}", #"3:51: umem is the value "5", expected a mapping with frames, frame_size"#),
+        ("umem type", head + service + ", umem: 5}", #"3:51: umem is the value "5", expected a mapping with frames"#),
         ("umem key", head + service + ", umem: {frame: 128}}",
-            #"3:52: unknown key "frame" in umem (did you mean frames?), expected one of frames, frame_size"#),
-        ("frame size", head + service + ", umem: {frame_size: 3000}}", "3:64: frame_size is 3000, expected 2048 or 4096"),
-        ("frame size text", head + service + ", umem: {frame_size: big}}",
-            #"3:64: frame_size is "big", expected a size in bytes, such as 4096, 4KiB or 2MiB"#),
+            #"3:52: unknown key "frame" in umem (did you mean frames?), expected one of frames"#),
         ("cores", head + service + ", cores: 0}", #"3:52: cores is the value "0", expected a list of CPU numbers"#),
         ("core", head + service + ", cores: [-1]}", #"3:53: a core is "-1", expected a whole number from 0 to 1023"#),
         ("options type", head + service + ", options: x}",
@@ -160,6 +157,8 @@ struct FakeTopologyHost: TopologyHost {
             #"3:61: root "/srv/file" is not a directory, expected the path of a directory that everybody may read (chmod o+rx)"#),
         ("root unreadable", head + service + ", options: {root: /srv/secret}}",
             #"3:61: root "/srv/secret" has mode 0700, and NFs run under users of their own, expected the path of a directory that everybody may read (chmod o+rx)"#),
+        ("access log", head + service + ", options: {access_log: on}}",
+            #"3:67: access_log is "on", expected off, or the path of a file such as /var/log/web.log"#),
         ("scanner", "ports: [\"x", "1:11: while scanning a quoted scalar found unexpected end of stream, expected valid YAML"),
         ("tab", "ports:\n\t- a", "2:1: while scanning for the next token found character that cannot start any token, expected valid YAML"),
         ("two documents", "a: b\n---\nc: d", "2:1: expected a single document in the stream but found another document, expected valid YAML"),

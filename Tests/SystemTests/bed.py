@@ -10,9 +10,13 @@ import subprocess
 import tempfile
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-HOST = "onvm-host"
-CLIENT = "onvm-client"
-WIRE = "onvm-wire"
+ONVM = pathlib.Path(os.environ.get("ONVM", REPOSITORY / ".build/release/onvm"))
+# scripts/testbed reads ONVM_BED too: another bed beside one that is in use.
+_NAME = os.environ.get("ONVM_BED", "onvm")
+# What the managers of the tests are called; with a bed of their own they leave other managers alone.
+INSTANCE = "default" if _NAME == "onvm" else _NAME
+SHARES_HOST = _NAME != "onvm"
+HOST, CLIENT, WIRE = f"{_NAME}-host", f"{_NAME}-client", f"{_NAME}-wire"
 SERVER = {4: "10.77.0.1", 6: "fd77::1"}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -125,9 +129,11 @@ class Bed:
         Clients are only added: taking addresses away would break those who hold them.
         """
         if self.shape is not None and self.shape[:2] == (mtu, wire):
-            if clients <= self.shape[2]:
-                return
-        elif self.shape is not None:
+            if clients > self.shape[2]:
+                self._testbed("up", "--clients", clients, "--mtu", mtu)
+                self.shape = (mtu, wire, clients)
+            return
+        if self.shape is not None:
             self.remove()
         self._testbed("up", "--clients", clients, "--mtu", mtu)
         if wire:
@@ -141,9 +147,10 @@ class Bed:
             run("sysctl", "-q", "-w", setting, namespace=CLIENT)
         self.shape = (mtu, wire, clients)
 
-    def remove(self):
+    def remove(self, force=True):
+        """Takes the bed away. Without force, somebody else's programs in it are a reason not to."""
         self.end_impairment()
-        self._testbed("down", "--force")
+        self._testbed("down", *(["--force"] if force else []))
         if pathlib.Path(f"/run/netns/{WIRE}").exists():
             run("ip", "netns", "del", WIRE)
         self.shape = None

@@ -82,6 +82,7 @@ class Documents:
         self.write("directory/index.html", b"<!doctype html><title>directory</title>\n")
         self.write("empty/nothing.txt", b"a directory without an index\n")
         self.write("secret.txt", b"not for everyone\n", mode=0o600)
+        self.write(".hidden", b"nobody sees dot files\n")
         (self.base / "outside.txt").write_bytes(b"outside the document root\n")
         os.symlink("text.txt", self.root / "link-inside.txt")
         os.symlink("../outside.txt", self.root / "link-outside.txt")

@@ -1,19 +1,16 @@
 """The server the tests talk to: the platform, or nginx to check the tests themselves."""
 
 import json
-import os
 import pathlib
+import re
 import subprocess
 import time
 
 import bed as bed_module
-from bed import CLIENT, HOST, REPOSITORY, SERVER, run, spawn
+from bed import CLIENT, HOST, INSTANCE, ONVM, SERVER, run, spawn
 
 # Exit statuses of onvm (DESIGN §12).
 DONE, FAILED, USAGE, BAD_TOPOLOGY, NOT_PERMITTED = 0, 1, 64, 65, 77
-
-ONVM = pathlib.Path(os.environ.get("ONVM", REPOSITORY / ".build/release/onvm"))
-
 
 def web(root, device="port0", isolation="client", idle=4, maximum=64, overflow="refuse", listen=None, extra="",
         options=None):
@@ -22,7 +19,7 @@ def web(root, device="port0", isolation="client", idle=4, maximum=64, overflow="
     pool = f"    idle: {idle}\n    max: {maximum}\n    overflow: {overflow}\n" if isolation != "none" else ""
     options = {"root": root, **(options or {})}
     return (
-        f"ports:\n  - device: {device}\n"
+        f"instance: {INSTANCE}\nports:\n  - device: {device}\n"
         "services:\n"
         "  - name: web\n"
         "    nf: web-server\n"
@@ -37,6 +34,11 @@ class NotReady(AssertionError):
     pass
 
 
+def client_of(nf):
+    """The address of the client that an NF is bound to, without the length of its prefix; None when there is none."""
+    return nf["client"].split("/")[0] if nf.get("client") else None
+
+
 class Onvm:
     """One run of the manager."""
 
@@ -47,16 +49,20 @@ class Onvm:
         self.log = self.directory / "onvm.log"
         self.process = None
 
-    def start(self, topology, ready_within=30, prefix=()):
+    def start(self, topology, ready_within=30, prefix=(), arguments=()):
         """Runs the manager on a topology and waits until every service has the NFs its pool wants."""
         file = self.directory / "topology.yaml"
         file.write_text(topology)
         with open(self.log, "a") as log:
             log.write(f"---- {time.strftime('%H:%M:%S')} onvm run\n{topology}----\n")
             log.flush()
-            self.process = spawn(*prefix, ONVM, "run", file, namespace=HOST, stdout=log, stderr=subprocess.STDOUT,
+            self.process = spawn(*prefix, ONVM, "run", "--netns", HOST, *arguments, file, stdout=log, stderr=subprocess.STDOUT,
                                  stdin=subprocess.DEVNULL)
-        self.wait_until(self._ready, ready_within, "the platform is ready")
+        wanted = {}
+        for service in topology.split("  - name: ")[1:]:
+            idle = re.search(r"^    idle: (\d+)$", service, re.M)
+            wanted[service.splitlines()[0]] = int(idle[1]) if idle else 1
+        self.wait_until(lambda: self._ready(wanted), ready_within, "every pool has its idle NFs")
 
     def stop(self, timeout=20):
         """SIGTERM, as an operator's service manager does. Returns the exit status."""
@@ -68,21 +74,19 @@ class Onvm:
 
     def command(self, *arguments, check=True, timeout=30):
         """Runs another onvm command beside the manager."""
-        return run(ONVM, *arguments, namespace=HOST, check=check, timeout=timeout)
+        return run(ONVM, *arguments, "--instance", INSTANCE, check=check, timeout=timeout)
 
     def status(self):
-        done = run(ONVM, "status", "--json", namespace=HOST, stderr=subprocess.PIPE, timeout=10)
+        done = run(ONVM, "status", "--json", "--instance", INSTANCE, stderr=subprocess.PIPE, timeout=10)
         return json.loads(done.stdout)
 
-    def nfs(self, state=None):
-        return [nf for nf in self.status()["nfs"] if state is None or nf["state"] == state]
+    def nfs(self):
+        """The NFs that have a process."""
+        return [nf for nf in self.status()["nfs"] if nf.get("pid")]
 
     def nf_of(self, client):
         """The NF bound to a client address, or None."""
-        for nf in self.status()["nfs"]:
-            if nf.get("client") and nf["client"].split("/")[0] == client:
-                return nf
-        return None
+        return next((nf for nf in self.nfs() if client_of(nf) == client), None)
 
     def wait_until(self, condition, seconds, what):
         """Polls until a condition on the platform holds; fails with the last reason it did not."""
@@ -104,9 +108,9 @@ class Onvm:
         text = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(text[-lines:])
 
-    def _ready(self):
-        services = self.status()["services"]
-        return services and all(service["idle"] + service["bound"] >= service["idle_target"] for service in services)
+    def _ready(self, wanted):
+        services = {service["name"]: service for service in self.status()["services"]}
+        return all(services[name]["idle"] + services[name]["bound"] >= count for name, count in wanted.items())
 
 
 class Nginx:
@@ -120,15 +124,15 @@ class Nginx:
         self.process = None
 
     def start(self, topology, **_):
-        root = next(json.loads(line.split(":", 1)[1]) for line in topology.splitlines() if line.startswith("      root:"))
+        root = json.loads(re.search(r"^      root: (.*)$", topology, re.M)[1])
         configuration = self.directory / "nginx.conf"
         listen = "".join(f"listen {address}:80 backlog=16384; " for address in (SERVER[4], f"[{SERVER[6]}]"))
         configuration.write_text(
-            "daemon off; worker_processes 1; worker_rlimit_nofile 65536; user root;\n"
+            "daemon off; worker_processes 1; user root;\n"
             f"pid {self.directory}/nginx.pid; error_log {self.log};\n"
-            "events { worker_connections 20000; }\n"
+            "events { worker_connections 16000; }\n"
             "http { access_log off; sendfile on; keepalive_requests 1000000; default_type application/octet-stream;\n"
-            "include /etc/nginx/mime.types; client_header_timeout 5s; keepalive_timeout 60s;\n"
+            "include /etc/nginx/mime.types; client_header_timeout 60s; keepalive_timeout 60s;\n"
             f"server {{ {listen} root {root}; index index.html; }} }}\n")
         self.process = spawn("nginx", "-p", self.directory, "-c", configuration, namespace=HOST,
                              stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)

@@ -87,6 +87,10 @@ class Connection:
             body = self.rest()
         return Response(version, status, reason[0] if reason else "", headers, body)
 
+    def wait_for_data(self):
+        """Returns when the server has begun to answer, without taking anything."""
+        assert self.socket.recv(1, socket.MSG_PEEK)
+
     def rest(self):
         """Everything until the server closes."""
         while self._fill():

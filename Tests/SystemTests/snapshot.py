@@ -6,7 +6,7 @@ import os
 import pathlib
 import re
 
-from bed import CLIENT, HOST, run
+from bed import CLIENT, HOST, INSTANCE, ONVM, SHARES_HOST, WIRE, run
 
 # Of a link, what an operator sets or sees; not counters, not the qdisc's or the carrier's passing state.
 LINK_KEYS = ("ifname", "link_type", "mtu", "min_mtu", "max_mtu", "operstate", "ifalias", "address", "promiscuity",
@@ -21,26 +21,28 @@ def take():
             facts.update(_of_namespace(namespace))
     facts["links of the machine"] = sorted(
         name for name in os.listdir("/sys/class/net") if name.startswith(("onvm", "port0", "client0")))
-    facts["namespaces"] = sorted(n for n in os.listdir("/run/netns") if n.startswith("onvm")) if os.path.isdir(
+    facts["namespaces"] = sorted({HOST, CLIENT, WIRE} & set(os.listdir("/run/netns"))) if os.path.isdir(
         "/run/netns") else []
-    facts["pins"] = _files("/sys/fs/bpf/onvm")
-    facts["/run/onvm"] = _files("/run/onvm")
-    # A bpf file system on /sys/fs/bpf is what systemd mounts on every host; the platform mounts it where it is missing.
+    facts["pins"] = _files(f"/sys/fs/bpf/onvm/{INSTANCE if SHARES_HOST else ''}")
+    facts["/run/onvm"] = _files(f"/run/onvm/{INSTANCE if SHARES_HOST else ''}")
     facts["mounts"] = sorted(
         f"{fields[1]} {fields[2]}" for fields in map(str.split, open("/proc/self/mounts"))
-        if fields[1] != "/sys/fs/bpf" and not fields[1].startswith("/run/netns"))
+        if not fields[1].startswith("/run/netns") and not (SHARES_HOST and fields[1] == "/sys/fs/bpf"))
     facts["cgroups"] = sorted(
         str(path) for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/unified")
         for path in pathlib.Path(base).glob("onvm*"))
     facts["eBPF programs"] = sorted(
         program.get("name", "") for program in json.loads(run("bpftool", "-j", "prog", "show").stdout or "[]")
-        if program.get("name") in ("steer", "deliver", "egress"))
+        if program.get("name") in ("steer", "deliver", "egress") and not SHARES_HOST)
     facts["processes"] = processes()
     return facts
 
 
 def processes():
-    """Live processes of the platform: 'pid name' (a zombie is its parent's business)."""
+    """Live processes of the platform: 'pid name' (a zombie is its parent's business).
+
+    On a host that is shared with other managers: those of our programs only.
+    """
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -50,7 +52,10 @@ def processes():
             state = re.search(r"^State:\s+(\S)", (entry / "status").read_text(), re.M)
         except OSError:
             continue
-        if os.path.basename(executable).split()[0] in ("onvm", "onvm-nf") and state and state[1] != "Z":
+        path = executable.removesuffix(" (deleted)")
+        if SHARES_HOST and os.path.dirname(path) != str(ONVM.parent.resolve()):
+            continue
+        if os.path.basename(path) in ("onvm", "onvm-nf") and state and state[1] != "Z":
             found.append(f"{entry.name} {os.path.basename(executable)}")
     return sorted(found)
 
@@ -83,7 +88,8 @@ def _of_namespace(namespace):
         for address in link["addr_info"] if address.get("scope") != "link")
     for family in ("-4", "-6"):
         facts[f"{namespace} routes {family}"] = sorted(
-            line.strip() for line in run("ip", "-n", namespace, family, "route", "show", "table", "all").stdout.splitlines()
+            line.strip()
+            for line in run("ip", "-n", namespace, family, "route", "show", "table", "all").stdout.splitlines()
             if " fe80" not in line and not line.startswith(("fe80", "local fe80", "multicast ff00")))
         facts[f"{namespace} rules {family}"] = run("ip", "-n", namespace, family, "rule", "show").stdout.splitlines()
     for link in links:

@@ -111,8 +111,8 @@ def test_wrk_with_a_thousand_connections(platform, documents, tmp_path, family, 
                 summary.requests, total, e.connect, e.read, e.write, e.status, e.timeout))
         end
         """))
-    output = run("wrk", "--threads", 1, "--connections", 1000, "--duration", "5s", "--timeout", "10s", "--script", script,
-                 url(documents.path(size), family), namespace=CLIENT).stdout
+    output = run("wrk", "--threads", 1, "--connections", 1000, "--duration", "5s", "--timeout", "10s",
+                 "--script", script, url(documents.path(size), family), namespace=CLIENT).stdout
     result = re.search(r"RESULT requests=(\d+) (.*)", output)
     assert result, output
     assert int(result[1]) >= 1000, output
@@ -139,9 +139,8 @@ def test_pipelined_burst_like_a_browser(platform, documents, family, mtu):
     order = [SIZES[(i * 5) % 6] for i in range(40)]
     connections = [Connection(family) for _ in range(6)]
     for connection in connections:
-        connection.send("".join(
-            f"GET {documents.path(size)} HTTP/1.1\r\nHost: onvm.test\r\n" + "".join(f"{line}\r\n" for line in BROWSER) + "\r\n"
-            for size in order))
+        fields = "".join(f"{line}\r\n" for line in ("Host: onvm.test", *BROWSER, ""))
+        connection.send("".join(f"GET {documents.path(size)} HTTP/1.1\r\n{fields}" for size in order))
     for connection in connections:
         for size in order:
             response = connection.read()

@@ -35,3 +35,14 @@ int CLinux_seccomp_available(void);
 int CLinux_control_signals(void);
 /// The effective capabilities of this process, one bit each (capget(2)); 0 when they cannot be read.
 uint64_t CLinux_effective_capabilities(void);
+
+/// epoll_ctl(2); `tag` comes back with the events (a union does not import safely).
+int CLinux_epoll_control(int epoll, int operation, int fd, uint32_t events, uint64_t tag);
+/// epoll_wait(2) of at most 256 descriptors.
+int CLinux_epoll_wait(int epoll, uint64_t *tags, uint32_t *events, int count, int timeout_milliseconds);
+/// sigabbrev_np(3), such as "KILL"; NULL for a number that is no signal.
+const char *CLinux_signal_name(int signal);
+/// Whether this kernel has tcx (bpf(2) BPF_PROG_QUERY of BPF_TCX_INGRESS on the loopback device): 0, or -1.
+int CLinux_probe_tcx(void);
+/// Whether a BPF file system is mounted at `path` (statfs(2)).
+int CLinux_is_bpffs(const char *path);

@@ -5,11 +5,11 @@ internal import CBPFTypes
 final class SlotLinks {
     let hostIndex: UInt32
     let nfIndex: UInt32
-    let deliver: Link
+    let deliver: ProgramLink
     /// nil before Linux 6.6: the filter then lives with the device.
-    let egress: Link?
+    let egress: ProgramLink?
 
-    init(hostIndex: UInt32, nfIndex: UInt32, deliver: consuming Link, egress: consuming Link?) {
+    init(hostIndex: UInt32, nfIndex: UInt32, deliver: consuming ProgramLink, egress: consuming ProgramLink?) {
         self.hostIndex = hostIndex
         self.nfIndex = nfIndex
         self.deliver = deliver
@@ -60,7 +60,7 @@ extension Steering {
         try maps.slotDevices.update(slot.nfIndex, slot.slot)
         // Police first: from the moment deliver runs, the NF's end is open for traffic.
         let egress = try attachEgress(slot)
-        let deliver = try Link.attachXDP(
+        let deliver = try ProgramLink.attachXDP(
             maps.deliver, device: slot.nfIndex, deviceName: "the NF end of slot \(slot.slot)", flags: .native)
         try pins.pin(deliver.descriptor, as: "deliver_\(slot.slot)")
         slotLinks[slot.slot] = SlotLinks(
@@ -68,10 +68,10 @@ extension Steering {
     }
 
     /// Pinned; tcx where the kernel has it (Linux 6.6), else clsact.
-    private func attachEgress(_ slot: SlotAttachment) throws -> Link? {
+    private func attachEgress(_ slot: SlotAttachment) throws -> ProgramLink? {
         let name = "the host end of slot \(slot.slot)"
         do {
-            let link = try Link.attachIngress(maps.egress, device: slot.hostIndex, deviceName: name)
+            let link = try ProgramLink.attachIngress(maps.egress, device: slot.hostIndex, deviceName: name)
             try pins.pin(link.descriptor, as: "egress_\(slot.slot)")
             return link
         } catch {

@@ -25,9 +25,9 @@ public final class Steering {
     /// An attached port and its link, which is pinned, too.
     private final class AttachedPort {
         let interface: PortInterface
-        let link: Link
+        let link: ProgramLink
 
-        init(_ interface: PortInterface, link: consuming Link) {
+        init(_ interface: PortInterface, link: consuming ProgramLink) {
             self.interface = interface
             self.link = link
         }
@@ -76,12 +76,12 @@ public final class Steering {
                 port: port.name, name: foreign.programName, id: foreign.programID, isNative: foreign.isNative)
         }
         var mode = XDPMode.native
-        let link: Link
+        let link: ProgramLink
         do {
-            link = try Link.attachXDP(maps.steer, device: port.index, deviceName: port.name, flags: .native)
+            link = try ProgramLink.attachXDP(maps.steer, device: port.index, deviceName: port.name, flags: .native)
         } catch {
             guard error.meansNoNativeXDP else { throw error }
-            link = try Link.attachXDP(maps.steer, device: port.index, deviceName: port.name, flags: .generic)
+            link = try ProgramLink.attachXDP(maps.steer, device: port.index, deviceName: port.name, flags: .generic)
             mode = .generic
             nativeRefusals[port.name] = error.kernelMessage ?? error.errno.description
         }
@@ -116,7 +116,7 @@ public final class Steering {
         try check(instance)
         guard let pins = try PinDirectory.open(instance) else { return false }
         // Unpinning alone would detach, too, but later: bpffs frees its inodes after an RCU grace period.
-        for entry in pins.entries where !entry.hasPrefix("map_") { Link(opened: try pins.open(entry)).detach() }
+        for entry in pins.entries where !entry.hasPrefix("map_") { ProgramLink(opened: try pins.open(entry)).detach() }
         try pins.removeAll()
         return true
     }

@@ -1,7 +1,8 @@
 import Foundation
 import Yams
 
-/// Reads `options`: what the platform passes to an NF without knowing what it means, except `root`.
+/// Reads `options`: what the platform passes to an NF without knowing what it means, except for the paths:
+/// the manager opens those.
 struct OptionsParser {
     let reader: TopologyReader
     let host: (any TopologyHost)?
@@ -16,9 +17,14 @@ struct OptionsParser {
         var byteCount = 0
         for (keyNode, value) in mapping {
             guard let key = self.key(keyNode), let text = self.value(value, of: key) else { continue }
-            guard key != "root" else {
+            switch key {
+            case "root":
                 service.root = root(text, value)
                 continue
+            case "access_log":
+                service.accessLog = accessLog(text, value)
+                continue
+            default: break
             }
             byteCount += key.utf8.count + text.utf8.count + 2
             service.options.append(.init(key: key, value: text))
@@ -60,8 +66,7 @@ struct OptionsParser {
             reader.error("root is empty", at: node.location, expected: "the path of a directory")
             return nil
         }
-        let path = URL(filePath: text, relativeTo: URL(filePath: directory, directoryHint: .isDirectory))
-            .standardizedFileURL.path(percentEncoded: false)
+        let path = absolute(text)
         guard let host else { return path }
         let expected = "the path of a directory that everybody may read (chmod o+rx)"
         switch host.documentRoot(at: path) {
@@ -77,5 +82,22 @@ struct OptionsParser {
                 at: node.location, expected: expected)
         }
         return path
+    }
+
+    /// Only whether it is wanted is checked here: it is made when the manager starts.
+    private func accessLog(_ text: String, _ node: Node) -> String? {
+        guard text != "off" else { return nil }
+        guard text.contains("/") else {
+            reader.error(
+                "access_log is \(reader.quoted(text))", at: node.location,
+                expected: "off, or the path of a file such as /var/log/web.log")
+            return nil
+        }
+        return absolute(text)
+    }
+
+    private func absolute(_ path: String) -> String {
+        URL(filePath: path, relativeTo: URL(filePath: directory, directoryHint: .isDirectory))
+            .standardizedFileURL.path(percentEncoded: false)
     }
 }

@@ -121,19 +121,9 @@ struct ServiceParser {
 
     private func umem(_ node: Node) -> Topology.UMEM {
         var umem = Topology.UMEM()
-        guard let mapping = reader.mapping(node, "umem", keys: ["frames", "frame_size"]) else { return umem }
+        guard let mapping = reader.mapping(node, "umem", keys: ["frames"]) else { return umem }
         if let value = mapping["frames"] {
             umem.frameCount = reader.integer(value, "frames", in: Topology.Limit.frameCount) ?? umem.frameCount
-        }
-        if let value = mapping["frame_size"] {
-            let size = reader.quantity(
-                value, "frame_size", in: 2048...4096, form: TopologyUnits.sizeForm, describe: { "\($0)" },
-                parse: TopologyUnits.bytes)
-            // Aligned UMEM chunks are powers of two between 2 KiB and a page (xdp_umem_reg, net/xdp/xdp_umem.c).
-            if let size, size != 2048, size != 4096 {
-                reader.error("frame_size is \(size)", at: value.location, expected: "2048 or 4096")
-            }
-            umem.frameByteCount = size ?? umem.frameByteCount
         }
         return umem
     }

@@ -16,9 +16,9 @@
 ///     idle_timeout: 60s        # a client that has had no connection for this long loses its NF
 ///     ipv6_prefix: 64          # how many bits of an IPv6 source make one client
 ///     half_open_limit: 256     # unfinished handshakes allowed for each source prefix
-///     umem: {frames: 1024, frame_size: 4096}
+///     umem: {frames: 1024}     # packet memory of one NF
 ///     cores: [0, 1]            # where its NFs may run; default: anywhere
-///     options: {root: /srv/www, index: index.html}   # handed to the NF; `root` as an open directory
+///     options: {root: /srv/www, access_log: off}   # for the NF; these two as open descriptors, others as text
 /// ```
 public struct Topology: Equatable, Sendable {
     public var instance = "default"
@@ -52,10 +52,12 @@ extension Topology {
         public var halfOpenLimit = 256
         public var umem = UMEM()
         public var cores: [Int] = []
-        /// Handed to the NF, in the file's order. Without `root`, which is handed over as a directory descriptor.
+        /// Handed to the NF, in the file's order. Without `root` and `access_log`, which become descriptors.
         public var options: [Option] = []
         /// The document root, an absolute path.
         public var root: String?
+        /// Where NFs append their access log, an absolute path; nil: nowhere.
+        public var accessLog: String?
 
         public init(name: String, id: UInt8, networkFunction: String) {
             self.name = name
@@ -91,7 +93,6 @@ extension Topology {
     /// The packet memory of one NF.
     public struct UMEM: Equatable, Sendable {
         public var frameCount = 1024
-        public var frameByteCount = 4096
 
         public init() {}
     }

@@ -83,9 +83,7 @@ final class TopologyReader {
     func name(_ node: Node, _ name: String) -> String? {
         let expected = "1 to \(Topology.Limit.nameByteCount.upperBound) of a-z, 0-9 and -, starting with a letter"
         guard let text = text(node, name, expected: expected) else { return nil }
-        let allowed = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
-        let starts = text.utf8.first.map { (0x61...0x7A).contains($0) } ?? false
-        guard allowed, starts, Topology.Limit.nameByteCount.contains(text.utf8.count) else {
+        guard Topology.isName(text) else {
             error("\(name) is \(quoted(text))", at: node.location, expected: expected)
             return nil
         }

@@ -1,14 +1,9 @@
 /// Scalars with units, as topology files write them.
 enum TopologyUnits {
     static let durationForm = "a duration with its unit, such as 500ms, 60s, 5m or 1h"
-    static let sizeForm = "a size in bytes, such as 4096, 4KiB or 2MiB"
 
     static func milliseconds(_ text: String) -> Int? {
         scaled(text, by: ["ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000])
-    }
-
-    static func bytes(_ text: String) -> Int? {
-        scaled(text, by: ["": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30])
     }
 
     private static func scaled(_ text: String, by units: [String: Int]) -> Int? {

@@ -10,7 +10,8 @@ public struct NFFunction: Sendable {
     @usableFromInline let name: String
     @usableFromInline let run: @Sendable (consuming NFStart) throws(NFStartError) -> RunResult
 
-    @inlinable init(
+    /// An NF with a loop of its own: it opens its `port`, enters the sandbox, waits for the word, and runs.
+    @inlinable public init(
         name: String, run: @escaping @Sendable (consuming NFStart) throws(NFStartError) -> RunResult
     ) {
         self.name = name
@@ -25,7 +26,7 @@ public struct NFFunction: Sendable {
 
 /// What a freshly forked NF process holds: its grant, and the descriptors that came with it.
 public struct NFStart: ~Copyable {
-    @usableFromInline let grant: Grant
+    public let grant: Grant
     @usableFromInline let manager: NFEnd
     @usableFromInline let userID: UInt32
     @usableFromInline let socket: FileDescriptor
@@ -56,15 +57,9 @@ public struct NFStart: ~Copyable {
         for endpoint in options.endpoints {
             guard stack.listen(on: endpoint) else { throw NFStartError("more listen= lines than the stack can take") }
         }
-        let xsk = socket.rawValue
         var worker = try makeWorker(service, stack, options)
-        try enterSandbox(S.self, environment, xsk)
-        do {
-            try manager.reportReady()
-            guard try manager.nextCommand(waits: true) == .run else { return .drained }
-        } catch {
-            throw NFStartError("the manager went away before the NF could run")
-        }
+        try enterSandbox(socket: worker.socketDescriptor) { S.allowSystemCalls(&$0, in: environment) }
+        guard try waitForWord() else { return .drained }
         return worker.run(manager: manager, spin: SpinPolicy(nanoseconds: options.spinMicroseconds * 1_000))
     }
 
@@ -73,11 +68,31 @@ public struct NFStart: ~Copyable {
     ) throws(NFStartError) -> ServiceWorker<S> {
         do {
             return try ServiceWorker(
-                service: service, stack: stack,
-                port: XSKPort(grant, socket: try socket.duplicate(), memory: memory),
-                telemetry: Telemetry(mapping: telemetryMemory), connectionCapacity: options.connectionCapacity)
+                service: service, stack: stack, port: openPort(), telemetry: Telemetry(mapping: telemetryMemory), connectionCapacity: options.connectionCapacity)
         } catch {
             throw NFStartError("\(error)")
+        }
+    }
+
+    /// The NF's end of its socket. Call it once, before the sandbox.
+    public func openPort() throws(NFStartError) -> XSKPort {
+        do {
+            return try XSKPort(grant, socket: try socket.duplicate(), memory: memory)
+        } catch {
+            throw NFStartError("\(error)")
+        }
+    }
+
+    /// The channel to the manager.
+    public var channelDescriptor: CInt { manager.socket.descriptor.rawValue }
+
+    /// Says that the NF is ready and waits until frames may come. False: it is to end instead.
+    public func waitForWord() throws(NFStartError) -> Bool {
+        do {
+            try manager.reportReady()
+            return try manager.nextCommand(waits: true) == .run
+        } catch {
+            throw NFStartError("the manager went away before the NF could run")
         }
     }
 
@@ -94,9 +109,17 @@ public struct NFStart: ~Copyable {
         return configuration
     }
 
-    @inlinable func enterSandbox<S: HostedService & ~Copyable>(
-        _: S.Type, _ environment: NFEnvironment, _ socket: CInt
+    /// Gives up everything but the data path. `allow` adds the system calls of the NF itself.
+    @inlinable public func enterSandbox(
+        socket: CInt, allowing allow: (inout SystemCallPolicy) -> Void
     ) throws(NFStartError) {
+        var policy = SystemCallPolicy.worker(
+            socket: socket, channel: manager.socket.descriptor.rawValue, log: log)
+        allow(&policy)
+        try enterSandbox(policy)
+    }
+
+    @usableFromInline func enterSandbox(_ policy: SystemCallPolicy) throws(NFStartError) {
         do {
             try Sandbox.limit(.coreByteCount, to: 0)
             try Sandbox.limit(.processes, to: 0)
@@ -105,9 +128,6 @@ public struct NFStart: ~Copyable {
             try Sandbox.limit(.openFiles, to: 1_024)
             try Sandbox.becomeUser(userID)
             _ = try Sandbox.restrictFiles(readableDirectory: root)
-            var policy = SystemCallPolicy.worker(
-                socket: socket, channel: manager.socket.descriptor.rawValue, log: log)
-            S.allowSystemCalls(&policy, in: environment)
             try Sandbox.install(policy)
         } catch {
             throw NFStartError("\(error)")

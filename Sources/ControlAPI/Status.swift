@@ -1,0 +1,111 @@
+/// A manager and everything it runs, at one moment.
+public struct Status: Codable, Equatable, Sendable {
+    public var instance: String
+    public var manager: ManagerStatus
+    public var ports: [PortStatus]
+    public var services: [ServiceStatus]
+    public var nfs: [NFStatus]
+    /// Every counter of the eBPF programs, by cause.
+    public var counters: [String: UInt64]
+
+    public init(
+        instance: String, manager: ManagerStatus, ports: [PortStatus], services: [ServiceStatus], nfs: [NFStatus],
+        counters: [String: UInt64]
+    ) {
+        self.instance = instance
+        self.manager = manager
+        self.ports = ports
+        self.services = services
+        self.nfs = nfs
+        self.counters = counters
+    }
+}
+
+public struct ManagerStatus: Codable, Equatable, Sendable {
+    public var pid: Int32
+    /// Of the process that NFs are forked from; nil while it is restarted.
+    public var zygotePid: Int32?
+    public var version: String
+    public var uptimeSeconds: Double
+    /// The topology file.
+    public var topology: String
+    /// The named network namespace it runs in; nil for the one it was started in.
+    public var netns: String?
+    public var state: State
+
+    public enum State: String, Codable, Sendable { case running, draining }
+
+    public init(
+        pid: Int32, zygotePid: Int32?, version: String, uptimeSeconds: Double, topology: String, netns: String?,
+        state: State
+    ) {
+        self.pid = pid
+        self.zygotePid = zygotePid
+        self.version = version
+        self.uptimeSeconds = uptimeSeconds
+        self.topology = topology
+        self.netns = netns
+        self.state = state
+    }
+}
+
+public struct PortStatus: Codable, Equatable, Sendable {
+    public var device: String
+    public var index: UInt32
+    public var driver: String
+    /// Where XDP runs: "native" (in the driver) or "generic" (in the network stack).
+    public var mode: String
+    public var queues: UInt32
+    public var mtu: UInt32
+
+    public init(device: String, index: UInt32, driver: String, mode: String, queues: UInt32, mtu: UInt32) {
+        self.device = device
+        self.index = index
+        self.driver = driver
+        self.mode = mode
+        self.queues = queues
+        self.mtu = mtu
+    }
+}
+
+public struct ServiceStatus: Codable, Equatable, Sendable {
+    public var id: UInt8
+    public var name: String
+    public var function: String
+    public var listen: [String]
+    public var isolation: String
+    /// NFs that wait for a client.
+    public var idle: Int
+    /// NFs that have one.
+    public var bound: Int
+    /// NFs between the two, or being rebuilt.
+    public var starting: Int
+    public var max: Int
+    public var overflow: String
+    /// What happened to clients that found no idle NF, by outcome.
+    public var overflowCounts: [String: UInt64]
+    /// Every counter that the eBPF programs keep for the service.
+    public var counters: [String: UInt64]
+    /// Why NF processes ended, by cause.
+    public var ended: [String: UInt64]
+
+    public init(
+        id: UInt8, name: String, function: String, listen: [String], isolation: String, idle: Int, bound: Int,
+        starting: Int, max: Int, overflow: String, overflowCounts: [String: UInt64], counters: [String: UInt64],
+        ended: [String: UInt64]
+    ) {
+        self.id = id
+        self.name = name
+        self.function = function
+        self.listen = listen
+        self.isolation = isolation
+        self.idle = idle
+        self.bound = bound
+        self.starting = starting
+        self.max = max
+        self.overflow = overflow
+        self.overflowCounts = overflowCounts
+        self.counters = counters
+        self.ended = ended
+    }
+}

@@ -1,0 +1,24 @@
+import CLinux
+
+extension NetlinkWriter {
+    /// Makes a FIFO of `packetLimit` packets the root queueing discipline (tc-pfifo(8)).
+    public mutating func setPacketFIFO(index: UInt32, packetLimit: UInt32) {
+        message(UInt16(RTM_NEWQDISC), [.acknowledge, .create, .replace]) {
+            // struct tcmsg: family and padding, device, handle, parent (TC_H_ROOT), info.
+            $0.append(0 as UInt32)
+            $0.append(Int32(bitPattern: index))
+            $0.append(0 as UInt32)
+            $0.append(UInt32.max)
+            $0.append(0 as UInt32)
+            $0.attribute(Int(TCA_KIND), "pfifo")
+            $0.attribute(Int(TCA_OPTIONS), packetLimit)
+        }
+    }
+}
+
+extension NetlinkSocket {
+    /// With a queueing discipline a veth whose peer is full keeps the frame and says so (Linux 6.16); without, it drops.
+    public mutating func setPacketFIFO(index: UInt32, packetLimit: UInt32) throws(NetlinkError) {
+        try perform("attach pfifo to device \(index)") { $0.setPacketFIFO(index: index, packetLimit: packetLimit) }
+    }
+}

@@ -1,0 +1,163 @@
+import CLinux
+import Glibc
+import Linux
+import Logging
+
+/// How the veth pairs of slots are set up, all in one place.
+struct SlotDeviceSettings {
+    /// Bytes of the largest IP packet: the ports' MTU.
+    var mtu: UInt32
+    /// TCP segmentation off at the NF's end: veth aggregates only what a peer without it sends
+    /// (veth_skb_is_eligible_for_gro in drivers/net/veth.c).
+    var networkFunctionSegments = false
+    /// The host's end merges the NF's segments again before the egress program sees them.
+    var hostAggregates = true
+    /// The host's end polls in a kernel thread, which sees more frames at a time to merge.
+    var hostPollsInThread = true
+    /// Packets that wait at the NF's end when the host's is full; 0: veth drops instead (Linux 6.16).
+    var queueLimit: UInt32 = 0
+}
+
+/// Makes and removes the veth pairs of an instance over rtnetlink.
+final class SlotDevices: SlotDeviceMaker {
+    private let names: SlotDeviceNames
+    private let settings: SlotDeviceSettings
+    private let log: Logger
+    private var netlink: NetlinkSocket
+    private let ethtool: Ethtool
+    private let featureNames: EthtoolFeatureNames
+    private let sysfs: FileDescriptorBox?
+    private let hasIPv6: Bool
+
+    init(names: SlotDeviceNames, settings: SlotDeviceSettings, log: Logger) throws {
+        self.names = names
+        self.settings = settings
+        self.log = log
+        netlink = try NetlinkSocket()
+        ethtool = try Ethtool()
+        featureNames = try EthtoolFeatureNames(ethtool, device: "lo")
+        hasIPv6 = unsafe access("/proc/sys/net/ipv6", F_OK) == 0
+        // /sys may show another network namespace's devices; this view shows the thread's.
+        let view = CLinux_open_sysfs()
+        sysfs = view >= 0 ? FileDescriptorBox(FileDescriptor(owning: view)) : nil
+        if view < 0 { log.warning("no view of sysfs (\(Errno.current)): slots poll without kernel threads") }
+    }
+
+    func create(slots: [UInt32]) throws -> [SlotDevice] {
+        let pairs = slots.map {
+            VethPair(
+                host: names.host($0), networkFunction: names.networkFunction($0), mtu: settings.mtu, group: names.group)
+        }
+        let indices = try netlink.createVethPairs(pairs)
+        do {
+            for pair in pairs { try prepare(pair) }
+            try netlink.change(indices.flatMap { [change($0.host), change($0.networkFunction)] })
+            for (pair, index) in zip(pairs, indices) { finish(pair, index) }
+        } catch {
+            try? netlink.deleteLinks(indices: indices.map(\.host))
+            throw error
+        }
+        return indices.map { SlotDevice(hostIndex: $0.host, nfIndex: $0.networkFunction) }
+    }
+
+    /// While the devices are down: nothing of the host's own must leave by them once they are up.
+    private func prepare(_ pair: VethPair) throws {
+        if hasIPv6 {
+            for device in [pair.host, pair.networkFunction] {
+                try writeFile("/proc/sys/net/ipv6/conf/\(device)/disable_ipv6", "1")
+            }
+        }
+        let segmentation = featureNames.tcpSegmentation.map { ($0, settings.networkFunctionSegments) }
+        try ethtool.setFeatures(
+            Dictionary(uniqueKeysWithValues: segmentation), of: pair.networkFunction, featureNames)
+        try ethtool.setFeatures(["rx-gro": settings.hostAggregates], of: pair.host, featureNames)
+    }
+
+    private func change(_ index: UInt32) -> LinkChange {
+        var change = LinkChange(index: index)
+        change.isUp = true
+        change.alias = names.alias
+        change.disablesIPv6AddressGeneration = hasIPv6
+        return change
+    }
+
+    /// What needs devices that are up. These only make NFs faster, so a refusal is not an error.
+    private func finish(_ pair: VethPair, _ indices: VethIndices) {
+        if settings.queueLimit > 0 {
+            try? netlink.setPacketFIFO(index: indices.networkFunction, packetLimit: settings.queueLimit)
+        }
+        guard settings.hostPollsInThread, let sysfs else { return }
+        let path = "class/net/\(pair.host)/threaded"
+        let file = unsafe openat(sysfs.rawValue, path, O_WRONLY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        let descriptor = FileDescriptor(owning: file)
+        if unsafe write(descriptor.rawValue, "1", 1) != 1 {
+            log.debug("\(pair.host): no kernel thread for polling: \(Errno.current)")
+        }
+    }
+
+    /// Deletes every device of the instance, whoever made it.
+    /// - Returns: How many pairs there were.
+    @discardableResult
+    static func removeAll(of names: SlotDeviceNames) throws -> Int {
+        var netlink = try NetlinkSocket()
+        let links = try netlink.links()
+        let own = links.filter(names.owns)
+        guard !own.isEmpty else { return 0 }
+        let group = links.filter { $0.group == names.group }
+        if group.allSatisfy(names.owns), !group.isEmpty { try netlink.deleteLinks(group: names.group) }
+        // Deleting one end deletes the other, so half of these have gone by then.
+        try netlink.deleteLinks(indices: try netlink.links().filter(names.owns).map(\.index))
+        return (own.count + 1) / 2
+    }
+}
+
+/// What the devices of an instance are called and known by.
+struct SlotDeviceNames: Equatable {
+    let instance: String
+    /// Added to slot numbers, so that instances in one namespace have names of their own.
+    let firstNumber: UInt32
+
+    func host(_ slot: UInt32) -> String { "onvm\(firstNumber + slot)h" }
+    func networkFunction(_ slot: UInt32) -> String { "onvm\(firstNumber + slot)n" }
+    var alias: String { "onvm:\(instance)" }
+
+    /// A device group nobody is likely to use: "ON" and a hash of the instance's name.
+    var group: UInt32 { 0x4F4E_0000 | UInt32(InstanceHash.value(instance) & 0xFFFF) }
+
+    /// A device that died with its manager before it got its alias is known by its group.
+    func owns(_ link: Link) -> Bool {
+        link.kind == "veth"
+            && (link.alias == alias || (link.alias.isEmpty && link.group == group && Self.number(link.name) != nil))
+    }
+
+    /// The number in a slot device's name.
+    static func number(_ name: String) -> UInt32? {
+        guard name.hasPrefix("onvm"), let end = name.last, end == "h" || end == "n" else { return nil }
+        return UInt32(name.dropFirst(4).dropLast())
+    }
+
+    /// Names that nothing has yet, for up to `slotCount` slots.
+    static func free(instance: String, among links: [Link]) -> SlotDeviceNames {
+        let highest = links.compactMap { number($0.name) }.max()
+        return SlotDeviceNames(instance: instance, firstNumber: highest.map { $0 + 1 } ?? 0)
+    }
+}
+
+/// FNV-1a: the same in every process, unlike Swift's own hashing.
+enum InstanceHash {
+    static func value(_ text: String) -> UInt64 {
+        text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    }
+}
+
+func writeFile(_ path: String, _ text: String) throws(HostError) {
+    do throws(Errno) {
+        let file = try FileDescriptor(opening: path, flags: O_WRONLY)
+        let bytes = Array(text.utf8)
+        let written = unsafe write(file.rawValue, bytes, bytes.count)
+        guard written == bytes.count else { throw .current }
+    } catch {
+        throw HostError("write \(text) to \(path): \(error)")
+    }
+}

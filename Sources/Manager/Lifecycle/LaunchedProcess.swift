@@ -1,0 +1,76 @@
+import CLinux
+import Glibc
+import Handover
+import Linux
+import XSK
+
+/// One NF process with the socket, memory and channel that were made for it.
+final class LaunchedProcess: NetworkFunctionProcess {
+    let userID: UInt32
+    private let xsk: XSKSocket
+    private let channel: NFChannel
+    private let telemetry: Telemetry
+    private let multiBuffer: Bool
+    /// Set when the zygote reports the fork.
+    private(set) var pidfd: CInt = -1
+    private(set) var pid: Int32 = -1
+    private let loop: EventLoop
+    /// Tells the launcher to let go of this object, which frees what it owns.
+    var onClose: () -> Void = {}
+
+    init(
+        userID: UInt32, xsk: consuming XSKSocket, channel: consuming NFChannel, telemetry: consuming Telemetry,
+        multiBuffer: Bool, loop: EventLoop
+    ) {
+        self.userID = userID
+        self.xsk = xsk
+        self.channel = channel
+        self.telemetry = telemetry
+        self.multiBuffer = multiBuffer
+        self.loop = loop
+    }
+
+    deinit { releaseDescriptors() }
+
+    var socket: CInt { xsk.descriptor.rawValue }
+    var channelDescriptor: CInt { channel.socket.descriptor.rawValue }
+
+    func adopt(pidfd: CInt, pid: Int32) {
+        self.pidfd = pidfd
+        self.pid = pid
+    }
+
+    func bind(interfaceIndex: UInt32) throws(XSKError) {
+        try xsk.bind(interfaceIndex: interfaceIndex, multiBuffer: multiBuffer)
+    }
+
+    func run() throws { try channel.send(.run) }
+
+    func drain() {
+        // One that cannot be told is ended when the time for draining is over.
+        try? channel.send(.drain)
+    }
+
+    func kill() {
+        guard pidfd >= 0 else { return }
+        _ = CLinux_pidfd_send_signal(pidfd, SIGKILL)
+    }
+
+    func nextReport() throws(HandoverError) -> NFReport? { try channel.nextReport() }
+
+    func read(_ field: TelemetryField) -> UInt64 { telemetry[field] }
+
+    /// The socket, memory and channel go with this object.
+    func close() {
+        releaseDescriptors()
+        onClose()
+    }
+
+    private func releaseDescriptors() {
+        loop.forget(channelDescriptor)
+        guard pidfd >= 0 else { return }
+        loop.forget(pidfd)
+        _ = Glibc.close(pidfd)
+        pidfd = -1
+    }
+}

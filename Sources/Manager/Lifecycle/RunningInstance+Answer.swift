@@ -1,0 +1,99 @@
+import ControlAPI
+import Foundation
+import Handover
+import Linux
+import Logging
+
+/// What control clients ask.
+extension RunningInstance {
+    func answer(_ request: ControlRequest) -> ControlResponse {
+        switch request.command {
+        case .status:
+            return ControlResponse(status: status)
+        case .killNF:
+            guard let slot = request.slot else {
+                return ControlResponse(error: ControlError(.malformed, "slot is missing"))
+            }
+            guard slots.kill(slot: slot, at: .now) else {
+                return ControlResponse(error: ControlError(.notFound, "slot \(slot) has no NF"))
+            }
+            return ControlResponse()
+        }
+    }
+
+    var status: Status {
+        Status(
+            instance: options.topology.instance,
+            manager: ManagerStatus(
+                pid: getpid(), zygotePid: launcher?.zygote?.pid, version: Version.current,
+                uptimeSeconds: (MonotonicTime.now - startedAt).seconds, topology: options.topologyPath,
+                netns: options.netns, state: isDraining ? .draining : .running),
+            ports: ports.map(portStatus), services: slots.pools.map(serviceStatus),
+            nfs: slots.slots.filter { $0.state != .spare }.map(nfStatus),
+            counters: dictionary(try? steering?.counters()))
+    }
+
+    private func portStatus(_ port: HostPort) -> PortStatus {
+        PortStatus(
+            device: port.link.name, index: port.link.index, driver: port.driver, mode: port.mode?.rawValue ?? "none",
+            queues: port.queues, mtu: port.link.mtu)
+    }
+
+    private func serviceStatus(_ pool: ServicePool) -> ServiceStatus {
+        let service = pool.service
+        let counters = dictionary(try? steering?.serviceCounters(service.id))
+        let outcomes = ["refused", "shared", "dropped", "half_open_refused", "overload_dropped"]
+        return ServiceStatus(
+            id: service.id, name: service.name, function: service.networkFunction,
+            listen: service.listen.map { $0.address?.description(port: $0.port) ?? "*:\($0.port)" },
+            isolation: service.isolation.rawValue, idle: pool.count(.idle), bound: pool.count(.bound, .draining),
+            starting: pool.starting + pool.count(.dead), max: service.slotCount, overflow: service.overflow.rawValue,
+            overflowCounts: Dictionary(uniqueKeysWithValues: outcomes.map { ($0, counters[$0] ?? 0) }),
+            counters: counters,
+            ended: Dictionary(uniqueKeysWithValues: EndCause.allCases.map { ($0.rawValue, pool.ended[$0] ?? 0) }))
+    }
+
+    private func nfStatus(_ slot: Slot) -> NFStatus {
+        let firstUser = state.firstUserID
+        var status = NFStatus(
+            slot: slot.id, service: slots.pools[slot.service].service.name, state: slot.state, uid: firstUser + slot.id)
+        status.pid = slot.pid
+        status.client = slot.client?.description
+        status.started = slot.startedAt?.seconds
+        status.restarts = slot.launches > 0 ? slot.launches - 1 : 0
+        status.counters = dictionary(try? steering?.slotCounters(slot.id))
+        guard let process = slot.process else { return status }
+        status.connections = process.read(.connections)
+        status.accepted = process.read(.accepted)
+        status.closed = process.read(.closed)
+        status.requests = process.read(.requests)
+        status.rxPackets = process.read(.rxPackets)
+        status.txPackets = process.read(.txPackets)
+        status.rxBytes = process.read(.rxBytes)
+        status.txBytes = process.read(.txBytes)
+        for (field, name) in TelemetryField.dropCauses { status.drops[name] = process.read(field) }
+        for field in Self.furtherFields { status.telemetry["\(field)".snakeCase] = process.read(field) }
+        return status
+    }
+
+    private static let furtherFields: [TelemetryField] = [
+        .heartbeat, .asleep, .wakeups, .lastActivity, .framesTotal, .framesFree, .framesInFlight, .kicks, .kickRetries,
+        .retransmittedSegments, .retransmissionTimeouts, .fastRecoveries, .duplicateAcknowledgments,
+        .outOfOrderSegments, .challengeAcknowledgments, .resetsSent, .resetsReceived, .xskTxRingEmpty,
+    ]
+
+    private func dictionary(_ counters: [(name: String, value: UInt64)]?) -> [String: UInt64] {
+        Dictionary((counters ?? []).map { ($0.name, $0.value) }) { first, _ in first }
+    }
+}
+
+extension String {
+    /// `framesInFlight` as `frames_in_flight`.
+    var snakeCase: String {
+        reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
+    }
+}
+
+public enum Version {
+    public static let current = "0.1.0"
+}

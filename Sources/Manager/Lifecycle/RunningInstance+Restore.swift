@@ -1,0 +1,32 @@
+import Foundation
+import Linux
+import Logging
+
+/// The way down: the host as it was, whatever of `start` had been done.
+extension RunningInstance {
+    func restore() {
+        server?.close()
+        launcher?.stopZygote()
+        attempt("take the programs off") { try steering?.tearDown() }
+        let users = state.firstUserID..<state.firstUserID + state.slotCount
+        let count = UserIDs.killProcesses(users)
+        if count > 0 { log.warning("\(count) NF processes had to be killed") }
+        let names = SlotDeviceNames(instance: options.topology.instance, firstNumber: 0)
+        attempt("remove the slots' devices") { try SlotDevices.removeAll(of: names) }
+        for changed in state.changedFeatures {
+            attempt("restore the offloads of \(changed.device)") { try hostPorts.restore(changed) }
+        }
+        BPFFileSystem.restore(wasMounted: state.bpffsWasMounted)
+        directory.remove()
+        if slots != nil { log.notice("instance \(options.topology.instance) stopped; the host is as it was") }
+    }
+
+    /// One step that fails must not keep the others from being done.
+    private func attempt<Result>(_ what: String, _ step: () throws -> Result) {
+        do {
+            _ = try step()
+        } catch {
+            log.error("cannot \(what): \(error)")
+        }
+    }
+}

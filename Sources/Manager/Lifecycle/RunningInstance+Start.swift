@@ -1,0 +1,87 @@
+import CLinux
+import Foundation
+import Handover
+import Linux
+import Logging
+
+/// The way up. Each step leaves `restore` able to undo it.
+extension RunningInstance {
+    func start() throws {
+        try removeLeftovers()
+        try watchSignals()
+        raiseDescriptorLimit()
+        let topology = options.topology
+        for port in topology.ports { ports.append(try hostPorts.port(named: port.device)) }
+        let features = try KernelFeatures.probe()
+        guard features.xdpSockets else { throw HostError("this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)") }
+        state.ports = ports.map(\.link.name)
+        try directory.write(state)
+
+        let steering = try Steering(
+            instance: topology.instance, limits: SteeringLimits(slots: UInt32(topology.slotCount)))
+        self.steering = steering
+        try attachPorts(steering)
+        for service in topology.services { try steering.define(service.definition) }
+        try loop.watch(steering.eventDescriptor) { [unowned self] _ in readSteering() }
+
+        try makeSlots(steering, features)
+        server = try ControlServer(path: directory.socketPath, loop: loop, log: log) { [unowned self] in answer($0) }
+    }
+
+    private func removeLeftovers() throws {
+        let report = try Leftovers.remove(directory)
+        guard !report.isEmpty else { return }
+        log.warning("removed what a manager that died left: \(report.lines.joined(separator: "; "))")
+        state.bpffsWasMounted = BPFFileSystem.isMounted
+    }
+
+    /// Each NF takes three descriptors here, and its programs' links some more.
+    private func raiseDescriptorLimit() {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard unsafe getrlimit(resource, &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        unsafe setrlimit(resource, &limit)
+    }
+
+    private func attachPorts(_ steering: Steering) throws {
+        for index in ports.indices {
+            let port = ports[index]
+            let mode = try steering.attach(port: port.interface)
+            ports[index].mode = mode
+            guard mode == .generic else { continue }
+            log.warning("\(port.link.name): driver \(port.driver) has no native XDP here, so XDP runs in the network stack (generic)")
+            let changed = try hostPorts.disableAggregation(of: port.link.name)
+            guard !changed.turnedOff.isEmpty else { continue }
+            state.changedFeatures.append(changed)
+            try directory.write(state)
+            log.notice("\(port.link.name): \(changed.turnedOff.joined(separator: ", ")) off until the manager stops")
+        }
+    }
+
+    private func makeSlots(_ steering: Steering, _ features: KernelFeatures) throws {
+        let mtu = ports.map(\.link.mtu).max() ?? 1500
+        let names = SlotDeviceNames.free(instance: options.topology.instance, among: try hostPorts.links())
+        let devices = try SlotDevices(names: names, settings: SlotDeviceSettings(mtu: mtu), log: log)
+        var granted: Grant.Features = []
+        if ports.contains(where: \.isVirtual) { granted.insert(.virtualPort) }
+        if features.multiBuffer { granted.insert(.multiBuffer) }
+        if features.transmitMetadata { granted.insert(.checksumOffload) }
+        let launcher = ZygoteLauncher(
+            executable: ZygoteProcess.executable(override: options.zygoteExecutable),
+            settings: LaunchSettings(firstUserID: state.firstUserID, mtu: mtu, features: granted), loop: loop, log: log)
+        self.launcher = launcher
+        for service in options.topology.services { try launcher.open(filesOf: service) }
+        slots = SlotTable(
+            services: options.topology.services, steering: steering, launcher: launcher, devices: devices, log: log)
+        launcher.slots = slots
+        try launcher.startZygote()
+        state.zygote = launcher.zygote.flatMap { ProcessIdentity(pid: $0.pid) }
+        try directory.write(state)
+    }
+
+    private func readSteering() {
+        let now = MonotonicTime.now
+        steering?.drainEvents { slots.handle($0, at: now) }
+    }
+}

@@ -1,0 +1,76 @@
+import ControlAPI
+import Linux
+
+/// The kernel side of one NF and the process that has it now.
+struct Slot {
+    typealias State = NFStatus.State
+
+    let id: UInt32
+    /// Index of its service in the table.
+    let service: Int
+    private(set) var state = State.spare
+    /// When the state was entered.
+    private(set) var since = MonotonicTime.zero
+    /// Made once, for all processes that will have the slot.
+    var device: SlotDevice?
+    /// The process and the number that its events carry; nil and 0 without one.
+    var process: (any NetworkFunctionProcess)?
+    var token: UInt64 = 0
+    var pid: Int32?
+    /// Whether the socket is in the eBPF maps.
+    var isAdmitted = false
+    /// Whether the kernel may hand it to clients, or has.
+    var isOffered = false
+    /// When to try again to bind the socket.
+    var bindAt: MonotonicTime?
+    var client: IPAddress?
+    /// The client finished a handshake, so its address is real.
+    var isConfirmed = false
+    /// Since when its client has had no connection.
+    var quietSince: MonotonicTime?
+    var hang = HangWatch()
+    /// Why the process was ended; nil while it lives, and when it ended by itself.
+    var endCause: EndCause?
+    var hasEnded = false
+    var launches: UInt64 = 0
+    var startedAt: WallTime?
+
+    init(id: UInt32, service: Int) {
+        self.id = id
+        self.service = service
+    }
+
+    /// Only `SlotTable.transition` calls this: it keeps the counts.
+    mutating func enter(_ state: State, at now: MonotonicTime) {
+        self.state = state
+        since = now
+    }
+}
+
+/// Why an NF process ended.
+enum EndCause: String, CaseIterable {
+    /// By itself, or by a signal that was not ours.
+    case crashed
+    /// By `onvm nf kill`.
+    case killed
+    /// Its loop stood still.
+    case hung
+    /// Its client had no connection for the service's `idle_timeout`.
+    case idleTimeout = "idle_timeout"
+    /// The client did not finish its handshake.
+    case halfOpen = "half_open"
+    /// It said that it cannot run.
+    case startFailed = "start_failed"
+    case startTimedOut = "start_timed_out"
+    case bindFailed = "bind_failed"
+    /// Stopping the manager.
+    case stopped
+
+    /// A failure of the service or the host, not of one client's NF: the next attempt waits.
+    var delaysNextStart: Bool {
+        switch self {
+        case .startFailed, .startTimedOut, .bindFailed: true
+        default: false
+        }
+    }
+}

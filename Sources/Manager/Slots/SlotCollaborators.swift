@@ -1,0 +1,52 @@
+import Handover
+import Linux
+import XSK
+
+/// The veth pair of a slot.
+struct SlotDevice: Equatable {
+    var hostIndex: UInt32
+    var nfIndex: UInt32
+}
+
+/// Makes veth pairs; both ends are up when `create` returns.
+protocol SlotDeviceMaker: AnyObject {
+    func create(slots: [UInt32]) throws -> [SlotDevice]
+}
+
+/// Starts NF processes. What becomes of one is told to the `SlotTable` as events that carry its token.
+protocol NetworkFunctionLauncher: AnyObject {
+    /// False while the zygote is being restarted.
+    var isAvailable: Bool { get }
+    /// Makes packet memory and an AF_XDP socket that nobody had before and asks for a process that gets them.
+    func launch(slot: UInt32, token: UInt64, service: Topology.Service) throws -> any NetworkFunctionProcess
+}
+
+/// The manager's hold on one NF process and on what was made for it.
+protocol NetworkFunctionProcess: AnyObject {
+    var userID: UInt32 { get }
+    /// The AF_XDP socket.
+    var socket: CInt { get }
+    func bind(interfaceIndex: UInt32) throws(XSKError)
+    /// Tells it that frames may come.
+    func run() throws
+    /// Tells it to finish what it has and end.
+    func drain()
+    /// SIGKILL.
+    func kill()
+    func read(_ field: TelemetryField) -> UInt64
+    /// Gives back socket, memory and channels.
+    func close()
+}
+
+/// The part of `Steering` that slots need.
+protocol SlotSteering: AnyObject {
+    func admit(_ slot: SlotAttachment) throws
+    func offer(slot: UInt32, service: UInt8) throws
+    func unbind(slot: UInt32) throws
+    func retire(slot: UInt32) throws
+    func setShareTable(service: UInt8, slots: [UInt32]) throws
+    func binding(of slot: UInt32) -> SlotBinding?
+    func idleCount(service: UInt8) -> Int
+    /// Frames put into the slot's socket; nil if it cannot be read.
+    func deliveredFrameCount(slot: UInt32) -> UInt64?
+}

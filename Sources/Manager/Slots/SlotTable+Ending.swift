@@ -1,0 +1,158 @@
+import ControlAPI
+import Linux
+import Logging
+
+/// From a process that has to go, or has gone, to a spare slot.
+extension SlotTable {
+    /// Ends the process of a slot. Its clients are free for another NF when this returns.
+    func end(_ id: UInt32, _ cause: EndCause, _ reason: String, at now: MonotonicTime) {
+        guard let process = self[id].process, self[id].state != .dead else { return }
+        unbind(id)
+        self[id].endCause = cause
+        pools[self[id].service].countEnd(cause)
+        log(obituary(id, cause, at: now), reason)
+        process.kill()
+        leaveDead(id, at: now)
+    }
+
+    /// The process is no more: the kernel said so. The zygote tells how, a moment earlier or later.
+    func processEnded(token: UInt64, how: String? = nil, at now: MonotonicTime) {
+        guard let id = slot(of: token), !self[id].hasEnded else { return }
+        self[id].hasEnded = true
+        guard self[id].state != .dead else { return }
+        unbind(id)
+        let cause: EndCause = isDraining ? .stopped : .crashed
+        self[id].endCause = cause
+        pools[self[id].service].countEnd(cause)
+        let wasServing = self[id].state == .bound || self[id].state == .draining
+        let line = obituary(id, cause, at: now, delays: !wasServing)
+        if let how {
+            log(line, how)
+        } else {
+            expect(line, of: self[id].pid)
+        }
+        self[id].process?.kill()
+        leaveDead(id, at: now)
+    }
+
+    /// The zygote reaped a process.
+    func processReaped(pid: Int32, how: String, at now: MonotonicTime) {
+        if let line = obituaries.removeValue(forKey: pid) { return log(line, how) }
+        guard let slot = slots.first(where: { $0.pid == pid }) else { return }
+        processEnded(token: slot.token, how: how, at: now)
+    }
+
+    private func expect(_ line: Obituary, of pid: Int32?) {
+        guard let pid, launcher.isAvailable, obituaries.count < Limit.obituaries else {
+            return log(line, "its process ended")
+        }
+        obituaries[pid] = line
+    }
+
+    /// Without a zygote nobody tells how a process ended.
+    func logExpectedObituaries() {
+        for line in obituaries.values { log(line, "its process ended") }
+        obituaries = [:]
+    }
+
+    /// The first step of any teardown.
+    private func unbind(_ id: UInt32) {
+        guard self[id].isOffered else { return }
+        self[id].isOffered = false
+        do {
+            try steering.unbind(slot: id)
+        } catch {
+            log.error("\(name(id)): cannot unbind: \(error)")
+        }
+    }
+
+    private func leaveDead(_ id: UInt32, at now: MonotonicTime) {
+        transition(id, to: .dead, at: now)
+        dead.append(id)
+    }
+
+    /// A log line about the end of a process, but for how it ended.
+    struct Obituary {
+        var level: Logger.Level
+        var beginning: String
+        var metadata: Logger.Metadata
+    }
+
+    /// A client can make its own NF crash; only ends that have nothing to do with a client hold up the service.
+    private func obituary(_ id: UInt32, _ cause: EndCause, at now: MonotonicTime, delays: Bool = false) -> Obituary {
+        var metadata: Logger.Metadata = ["cause": "\(cause.rawValue)"]
+        if let pid = self[id].pid { metadata["pid"] = "\(pid)" }
+        if let client = self[id].client { metadata["client"] = "\(client)" }
+        if cause.delaysNextStart || (delays && cause == .crashed) {
+            metadata["pause"] = "\(pools[self[id].service].backOff(at: now)) ms"
+        }
+        let beginning = "\(name(id)): NF \(self[id].state.rawValue) ended: "
+        return Obituary(level: level(of: cause), beginning: beginning, metadata: metadata)
+    }
+
+    private func log(_ line: Obituary, _ how: String) {
+        log.log(level: line.level, "\(line.beginning)\(how)", metadata: line.metadata)
+    }
+
+    private func level(of cause: EndCause) -> Logger.Level {
+        switch cause {
+        case .idleTimeout, .halfOpen, .stopped: .debug
+        case .killed: .notice
+        case .crashed, .hung, .startFailed, .startTimedOut, .bindFailed: .warning
+        }
+    }
+
+    /// Takes ended processes out of the maps and gives back what was theirs, a few a turn.
+    func rebuildDeadSlots(at now: MonotonicTime) {
+        let ended = dead.filter { self[$0].hasEnded }.prefix(Limit.slotsPerTurn)
+        guard !ended.isEmpty else { return }
+        for id in ended { clear(id, at: now) }
+        dead.removeAll { ended.contains($0) }
+    }
+
+    private func clear(_ id: UInt32, at now: MonotonicTime) {
+        if self[id].isAdmitted {
+            do {
+                try steering.retire(slot: id)
+            } catch {
+                log.error("\(name(id)): cannot take the slot out of the maps: \(error)")
+            }
+        }
+        self[id].process?.close()
+        slotOfToken[self[id].token] = nil
+        self[id].process = nil
+        self[id].token = 0
+        self[id].pid = nil
+        self[id].isAdmitted = false
+        self[id].client = nil
+        self[id].startedAt = nil
+        transition(id, to: .spare, at: now)
+    }
+
+    // MARK: Stopping the manager
+
+    /// NFs without a client end now; the others finish what they have.
+    func drain(at now: MonotonicTime) {
+        stopRefilling()
+        for pool in pools {
+            for id in pool.slots where self[id].process != nil {
+                switch self[id].state {
+                case .bound:
+                    self[id].process?.drain()
+                    transition(id, to: .draining, at: now)
+                case .draining, .dead:
+                    break
+                default:
+                    end(id, .stopped, "the manager stops", at: now)
+                }
+            }
+        }
+    }
+
+    func endAll(at now: MonotonicTime) {
+        stopRefilling()
+        for slot in slots where slot.process != nil { end(slot.id, .stopped, "the manager stops", at: now) }
+    }
+
+    var processCount: Int { slots.count { $0.process != nil } }
+}

@@ -1,0 +1,33 @@
+import CLinux
+public import Linux
+public import NetworkFunction
+
+/// How `onvm-nf` starts a web server: `nf: web-server`.
+extension WebServer: HostedService {
+    public static var functionName: String { "web-server" }
+
+    public init(_ environment: NFEnvironment) throws(NFStartError) {
+        guard environment.root >= 0 else { throw NFStartError("a web server needs the option 'root', a directory") }
+        var configuration: WebServerConfiguration
+        do {
+            configuration = try WebServerConfiguration(parsing: environment.options)
+        } catch {
+            throw NFStartError("\(error)")
+        }
+        configuration.connections = environment.connectionCapacity
+        do {
+            try self.init(directory: environment.root, configuration: configuration)
+        } catch {
+            throw NFStartError("\(error)")
+        }
+    }
+
+    /// Files below the document root, opened for reading.
+    public static func allowSystemCalls(_ policy: inout SystemCallPolicy, in environment: NFEnvironment) {
+        // The root and nothing else as a starting point; RESOLVE_BENEATH, the empty mount namespace and Landlock
+        // bound what a path can reach.
+        policy.allow(Int(SYS_openat2), .equals(argument: 0, UInt32(bitPattern: environment.root)))
+        policy.allow(Int(SYS_fstat))
+        policy.allow(Int(SYS_pread64))
+    }
+}

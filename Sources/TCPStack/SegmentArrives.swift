@@ -1,0 +1,149 @@
+import PacketHeaders
+
+/// RFC 9293 §3.10.7.4, in its order.
+extension Stack {
+    mutating func segmentArrives(
+        _ index: UInt32, _ frame: RawSpan, _ packet: Packet, _ segment: SegmentHeader
+    ) -> Arrival {
+        if blocks[index].state == .synSent { return synSentArrives(index, frame, packet, segment) }
+        if let reopened = reopenFromTimeWait(index, frame, packet, segment) { return reopened }
+        var arrival = Arrival(connection: blocks[index].isSynchronized ? id(index) : nil)
+
+        // First, check the sequence number, after PAWS (RFC 7323 §5.3 R1).
+        if !passesPAWS(index, segment) { return refuse(index, .paws) }
+        if !isAcceptable(index, segment) { return outsideWindow(index, segment) }
+        // Second, check the RST bit; fourth, check SYN (third is security, which RFC 9293 leaves out).
+        if segment.control.contains(.rst) { return resetArrives(index, segment) }
+        if segment.control.contains(.syn) { return refuse(index, .invalidFlags) }
+        // Fifth, check the ACK field.
+        guard segment.control.contains(.ack) else { return drop(.invalidFlags) }
+        blocks[index].heard(segment, LinkHeader(answering: frame, packet), at: now)
+        if let refused = acknowledgmentArrives(index, frame, segment, &arrival) { return refused }
+        // An acknowledgment of FIN may have ended the connection.
+        if arrival.events.contains(.closed) || blocks[index].state == .closed { return arrival }
+        // Sixth, the URG bit: urgent data is received in line (RFC 6093). Seventh, the text; eighth, FIN.
+        textArrives(index, frame, segment, &arrival)
+        ready.append(index)
+        schedule(index)
+        return arrival
+    }
+
+    /// RFC 7323 §5.3 R1, with the idle rule of §5.5.
+    private func passesPAWS(_ index: UInt32, _ segment: SegmentHeader) -> Bool {
+        guard blocks[index].flags.contains(.timestamps), !segment.control.contains(.rst) else { return true }
+        guard segment.options.hasTimestamp else { return false }
+        let age = now.nanoseconds &- blocks[index].recentTimestampAt
+        return Int32(bitPattern: segment.options.timestamp &- blocks[index].recentTimestamp) >= 0
+            || age > 24 * 86_400 * 1_000_000_000
+    }
+
+    /// RFC 9293 §3.4 table 6. A segment without text is also taken at the right edge itself, where one is that a peer
+    /// sends after it filled the window.
+    private func isAcceptable(_ index: UInt32, _ segment: SegmentHeader) -> Bool {
+        let next = blocks[index].receiveNext
+        let right = blocks[index].receiveRight
+        let length = segment.length
+        if length == 0 { return next <= segment.sequence && segment.sequence <= right }
+        // A probe of a closed window: its text is refused below, its acknowledgment counts (§3.10.7.4 first).
+        if next == right { return segment.sequence == next }
+        return segment.sequence < right && next < segment.sequence + length
+    }
+
+    /// The segment is answered with an ACK that tells where this end stands.
+    private mutating func outsideWindow(_ index: UInt32, _ segment: SegmentHeader) -> Arrival {
+        if segment.control.contains(.rst) { return drop(.invalidReset) }
+        let block = blocks[index]
+        if block.state == .synReceived {
+            // The peer's SYN again: our SYN,ACK was lost.
+            if segment.control.contains(.syn) && segment.sequence == block.initialReceiveSequence {
+                blocks[index].flags.insert(.synchronize)
+                ready.append(index)
+            }
+            return drop(.outsideWindow)
+        }
+        if segment.length > 0 && !segment.control.contains(.syn) {
+            // A retransmission whose acknowledgment was lost, or a probe of a closed window.
+            if segment.sequence + segment.length <= block.receiveNext {
+                counters[.duplicateSegments] &+= 1
+                blocks[index].noteDuplicate(segment.sequence, segment.sequence + segment.payloadByteCount)
+            }
+            if block.state == .timeWait { restartTimeWait(index) }
+            acknowledgeNow(index)
+            return drop(.outsideWindow)
+        }
+        return refuse(index, .outsideWindow)
+    }
+
+    /// Drops a segment and sends a challenge ACK, unless one was sent lately (RFC 5961 §7).
+    mutating func refuse(_ index: UInt32, _ cause: DropCause) -> Arrival {
+        if blocks[index].challengedAt == 0 || now.nanoseconds &- blocks[index].challengedAt >= timing.challengeInterval {
+            blocks[index].challengedAt = max(1, now.nanoseconds)
+            counters[.challengeAcknowledgments] &+= 1
+            acknowledgeNow(index)
+        }
+        return drop(cause)
+    }
+
+    /// RFC 9293 §3.10.7.4 second, with RFC 5961 §3.2: only RST at exactly RCV.NXT resets.
+    private mutating func resetArrives(_ index: UInt32, _ segment: SegmentHeader) -> Arrival {
+        // RFC 1337 §3 (F1): TIME_WAIT is not assassinated.
+        if blocks[index].state == .timeWait { return drop(.invalidReset) }
+        guard segment.sequence == blocks[index].receiveNext else {
+            let isInside = segment.sequence < blocks[index].receiveRight
+            return isInside ? refuse(index, .invalidReset) : drop(.invalidReset)
+        }
+        counters[.resetsReceived] &+= 1
+        var arrival = Arrival()
+        end(index, .reset, &arrival)
+        return arrival
+    }
+
+    /// A SYN that may begin a new connection between the same endpoints (RFC 9293 §3.10.7.4 fourth, RFC 6191).
+    private mutating func reopenFromTimeWait(
+        _ index: UInt32, _ frame: RawSpan, _ packet: Packet, _ segment: SegmentHeader
+    ) -> Arrival? {
+        let block = blocks[index]
+        guard block.state == .timeWait, block.flags.contains(.reported),
+            segment.control.isSuperset(of: .syn), segment.control.isDisjoint(with: [.rst, .ack, .fin]),
+            listeners.contains(block.identity.local, port: block.identity.localPort)
+        else { return nil }
+        let isNewer = block.flags.contains(.timestamps) && segment.options.hasTimestamp
+            && Int32(bitPattern: segment.options.timestamp &- block.recentTimestamp) > 0
+        guard isNewer || block.receiveNext < segment.sequence else { return nil }
+        counters[.timeWaitReused] &+= 1
+        release(index)
+        return open(
+            block.identity, block.tableHash, LinkHeader(answering: frame, packet), segment, after: block.sendNext)
+    }
+
+    private mutating func restartTimeWait(_ index: UInt32) {
+        blocks[index].stateDeadline = now.nanoseconds &+ timing.timeWait
+        schedule(index)
+    }
+
+    /// An ACK is due with the next transmission round.
+    mutating func acknowledgeNow(_ index: UInt32) {
+        blocks[index].flags.insert(.acknowledge)
+        ready.append(index)
+    }
+}
+
+extension TransmissionControlBlock {
+    /// What every acceptable segment brings: the way to the peer, a sign of life, TS.Recent (RFC 7323 §4.3).
+    mutating func heard(_ segment: SegmentHeader, _ link: LinkHeader, at now: Instant) {
+        self.link = link
+        heardAt = now.nanoseconds
+        if flags.contains(.timestamps) && segment.sequence <= acknowledgedNext {
+            recentTimestamp = segment.options.timestamp
+            recentTimestampAt = now.nanoseconds
+        }
+    }
+
+    /// RFC 2883: these bytes came twice.
+    mutating func noteDuplicate(_ start: SequenceNumber, _ end: SequenceNumber) {
+        guard flags.contains(.selective), start < end else { return }
+        duplicateStart = start
+        duplicateEnd = end
+        flags.insert(.duplicatePending)
+    }
+}

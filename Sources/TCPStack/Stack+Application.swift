@@ -1,0 +1,66 @@
+import PacketHeaders
+
+/// What the application asks of a connection.
+extension Stack {
+    /// Promises `byteCount` more bytes. `nextSegment` asks for them, once or again, until they are acknowledged.
+    public mutating func send(_ connection: ConnectionID, byteCount: Int) {
+        guard byteCount > 0, let index = index(of: connection), blocks[index].maySend else { return }
+        let idle = now.nanoseconds &- blocks[index].sentAt
+        if blocks[index].flightSize == 0 && blocks[index].isSynchronized
+            && idle > blocks[index].estimator.timeout(limits: timing.limits)
+        {
+            blocks[index].congestion.restart(segmentSize: blocks[index].segmentSize)
+        }
+        blocks[index].promisedOffset &+= UInt64(byteCount)
+        ready.append(index)
+    }
+
+    /// Sends FIN after the last promised byte; bytes are still received.
+    public mutating func finish(_ connection: ConnectionID) {
+        guard let index = index(of: connection), blocks[index].maySend else { return }
+        blocks[index].flags.insert(.finish)
+        ready.append(index)
+    }
+
+    /// Sends RST; the connection is gone and no event follows.
+    public mutating func abort(_ connection: ConnectionID) {
+        guard let index = index(of: connection), !blocks[index].flags.contains(.reported) else { return }
+        abort(index, sequence: blocks[index].sendNext)
+    }
+
+    /// The application has no such bytes any more: the connection is reset and no event follows. The frame must not
+    /// be sent.
+    public mutating func fail(_ segment: Segment) {
+        guard let connection = segment.connection, let index = index(of: connection) else { return }
+        // The peer did not get this segment, so its RCV.NXT is not beyond it.
+        let offset = segment.streamOffset &- blocks[index].acknowledgedOffset
+        abort(index, sequence: blocks[index].sendUnacknowledged + UInt32(truncatingIfNeeded: offset))
+    }
+
+    private mutating func abort(_ index: UInt32, sequence: SequenceNumber) {
+        let block = blocks[index]
+        if block.state != .synSent && block.state != .timeWait {
+            sendReset(
+                Reply(
+                    identity: block.identity, link: block.link, sequence: sequence, acknowledgment: block.receiveNext,
+                    control: [.rst, .ack]))
+        }
+        counters[.aborted] &+= 1
+        release(index)
+    }
+
+    /// Sets the one application timer of the connection, or cancels it. It fires once, as `Event` with `.timer`.
+    public mutating func setTimer(_ connection: ConnectionID, at deadline: Instant?) {
+        guard let index = index(of: connection), blocks[index].flags.isDisjoint(with: [.reported, .closePending])
+        else { return }
+        blocks[index].applicationDeadline = deadline?.nanoseconds ?? TransmissionControlBlock.never
+        schedule(index)
+    }
+}
+
+extension TransmissionControlBlock {
+    var maySend: Bool {
+        guard !flags.contains(.finish) else { return false }
+        return state == .established || state == .closeWait || state == .synSent || state == .synReceived
+    }
+}

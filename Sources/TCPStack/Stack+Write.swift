@@ -1,0 +1,204 @@
+import PacketHeaders
+
+extension Stack {
+    /// Writes the planned segment and moves the connection's state past it.
+    mutating func write(_ index: UInt32, _ plan: Plan, _ frame: inout MutableRawSpan) -> Segment {
+        let segment = plan.kind == .synchronize
+            ? writeSynchronize(index, &frame) : writeSegment(index, plan, &frame)
+        counters[.segmentsSent] &+= 1
+        blocks[index].noteSent(at: now)
+        switch plan.kind {
+        case .synchronize: sentSynchronize(index)
+        case .retransmission: sentAgain(index, plan)
+        case .data: sentData(index, plan)
+        case .probe: blocks[index].flags.subtract([.windowProbe, .keepaliveProbe])
+        case .acknowledgment: break
+        }
+        return segment
+    }
+
+    private mutating func writeSynchronize(_ index: UInt32, _ frame: inout MutableRawSpan) -> Segment {
+        let hasPeer = blocks[index].state == .synReceived
+        let window = blocks[index].windowField(isSynchronize: true)
+        let block = blocks[index]
+        let hasTimestamps = hasPeer ? block.flags.contains(.timestamps) : configuration.usesTimestamps
+        let options = SynchronizeOptions(
+            segmentSize: UInt16(configuration.mtu - block.ipHeaderByteCount - 20),
+            timestamps: hasTimestamps ? (block.timestampNow(now), hasPeer ? block.recentTimestamp : 0) : nil,
+            permitsSACK: hasPeer ? block.flags.contains(.selective) : configuration.usesSelectiveAcknowledgment,
+            windowShift: !hasPeer || block.flags.contains(.scaling) ? configuration.receiveShift : nil)
+        let writer = SegmentWriter(
+            &frame, block.identity, block.link, optionByteCount: options.byteCount, payloadByteCount: 0,
+            hopLimit: configuration.hopLimit)
+        writer.writeTCP(
+            &frame, block.identity, block.initialSendSequence, block.receiveNext, hasPeer ? [.syn, .ack] : .syn,
+            window: window)
+        options.write(&frame, at: writer.transport &+ 20)
+        let end = writer.transport &+ 20 &+ options.byteCount
+        return Segment(
+            connection: nil, byteCount: end, payload: end..<end, streamOffset: 0, checksumStart: writer.transport)
+    }
+
+    private mutating func writeSegment(_ index: UInt32, _ plan: Plan, _ frame: inout MutableRawSpan) -> Segment {
+        let hasTimestamps = blocks[index].flags.contains(.timestamps)
+        let report = takeReport(index)
+        let timestampByteCount = hasTimestamps ? 12 : 0
+        let optionByteCount = timestampByteCount &+ report.byteCount
+        let byteCount = Int(plan.byteCount)
+        let writer = SegmentWriter(
+            &frame, blocks[index].identity, blocks[index].link, optionByteCount: optionByteCount,
+            payloadByteCount: byteCount, hopLimit: configuration.hopLimit)
+        var control: ControlBits = .ack
+        if plan.hasFIN { control.insert(.fin) }
+        let offset = blocks[index].sendUnacknowledged <= plan.sequence ? blocks[index].offset(of: plan.sequence) : 0
+        // The end of what the application has: the peer need not wait for more (RFC 9293 §3.9.1.2).
+        if byteCount > 0 && offset &+ UInt64(byteCount) == blocks[index].promisedOffset { control.insert(.psh) }
+        let window = blocks[index].windowField()
+        if window == 0 { counters[.zeroWindowsAdvertised] &+= 1 }
+        writer.writeTCP(
+            &frame, blocks[index].identity, plan.sequence, blocks[index].receiveNext, control, window: window)
+        if hasTimestamps {
+            SegmentWriter.writeTimestamps(
+                &frame, at: writer.transport &+ 20, blocks[index].timestampNow(now), blocks[index].recentTimestamp)
+        }
+        if report.byteCount > 0 { report.write(&frame, at: writer.transport &+ 20 &+ timestampByteCount) }
+        let start = writer.transport &+ 20 &+ optionByteCount
+        let end = start &+ byteCount
+        return Segment(
+            connection: id(index), byteCount: end, payload: start..<end, streamOffset: offset,
+            checksumStart: writer.transport)
+    }
+
+    /// The SACK option to send now: a pending D-SACK first (RFC 2883 §4), then the ranges that changed latest.
+    private mutating func takeReport(_ index: UInt32) -> SACKReport {
+        var report = SACKReport()
+        guard blocks[index].flags.contains(.selective) else { return report }
+        let limit = blocks[index].maximumBlockCount
+        if blocks[index].flags.contains(.duplicatePending) {
+            report.append(blocks[index].duplicateStart, blocks[index].duplicateEnd)
+            blocks[index].flags.remove(.duplicatePending)
+        }
+        guard !blocks[index].reassembly.isEmpty else { return report }
+        let found = blocks[index].reassembly.blocks(limit: limit &- report.count, in: ranges)
+        for position in 0..<4 where found[position] != noIndex {
+            report.append(ranges.elements[found[position]].start, ranges.elements[found[position]].end)
+        }
+        return report
+    }
+
+    /// A segment without a connection.
+    mutating func write(_ reply: Reply, _ frame: inout MutableRawSpan) -> Segment {
+        counters[.segmentsSent] &+= 1
+        let options = reply.cookie.map {
+            SynchronizeOptions(
+                segmentSize: $0.segmentSize, timestamps: $0.hasTimestamp ? ($0.timestamp, $0.timestampEcho) : nil,
+                permitsSACK: $0.permitsSACK, windowShift: $0.windowShift)
+        }
+        let optionByteCount = options?.byteCount ?? 0
+        let writer = SegmentWriter(
+            &frame, reply.identity, reply.link, optionByteCount: optionByteCount, payloadByteCount: 0,
+            hopLimit: configuration.hopLimit)
+        writer.writeTCP(
+            &frame, reply.identity, reply.sequence, reply.acknowledgment, reply.control, window: reply.window)
+        options?.write(&frame, at: writer.transport &+ 20)
+        let end = writer.transport &+ 20 &+ optionByteCount
+        return Segment(
+            connection: nil, byteCount: end, payload: end..<end, streamOffset: 0, checksumStart: writer.transport)
+    }
+
+    private mutating func sentSynchronize(_ index: UInt32) {
+        blocks[index].flags.remove(.synchronize)
+        blocks[index].retransmissionKind = .handshake
+        blocks[index].retransmissionDeadline =
+            now.nanoseconds &+ blocks[index].estimator.timeout(limits: timing.limits)
+        schedule(index)
+    }
+
+    private mutating func sentData(_ index: UInt32, _ plan: Plan) {
+        let length = plan.byteCount &+ (plan.hasFIN ? 1 : 0)
+        if blocks[index].flightSize == 0 { blocks[index].progressAt = now.nanoseconds }
+        // There is a record for the first range of every connection.
+        let isRecorded = blocks[index].scoreboard.append(blocks[index].sendNext, length, at: now, in: &records)
+        assert(isRecorded)
+        blocks[index].sendNext += length
+        blocks[index].recovery.transmit(length)
+        blocks[index].flags.remove(.overrideSilly)
+        counters[.bytesSent] &+= UInt64(plan.byteCount)
+        if plan.hasFIN {
+            blocks[index].flags.insert(.finSent)
+            blocks[index].state = blocks[index].state == .closeWait ? .lastAck : .finWait1
+        }
+        if blocks[index].flags.contains(.tailProbe) { sentTailProbe(index, isRetransmission: false) }
+        armRetransmission(index, afterData: true)
+    }
+
+    private mutating func sentAgain(_ index: UInt32, _ plan: Plan) {
+        let length = plan.byteCount &+ (plan.hasFIN ? 1 : 0)
+        blocks[index].scoreboard.retransmit(plan.record, length, at: now, in: &records)
+        blocks[index].recovery.transmit(length)
+        blocks[index].retransmittedSegmentCount &+= 1
+        counters[.retransmittedSegments] &+= 1
+        counters[.retransmittedBytes] &+= UInt64(plan.byteCount)
+        if blocks[index].flags.contains(.tailProbe) {
+            sentTailProbe(index, isRetransmission: true)
+        } else {
+            blocks[index].flags.remove(.forceRetransmission)
+        }
+        armRetransmission(index, afterData: true)
+    }
+
+    private mutating func sentTailProbe(_ index: UInt32, isRetransmission: Bool) {
+        counters[.tailLossProbes] &+= 1
+        blocks[index].flags.remove(.tailProbe)
+        blocks[index].flags.insert(.tailProbeOutstanding)
+        blocks[index].tailProbeEnd = blocks[index].sendNext
+        if isRetransmission {
+            blocks[index].flags.insert(.tailProbeRetransmitted)
+        } else {
+            blocks[index].flags.remove(.tailProbeRetransmitted)
+        }
+    }
+}
+
+extension TransmissionControlBlock {
+    func timestampNow(_ now: Instant) -> UInt32 { TimestampClock.value(now.nanoseconds, offset: timestampOffset) }
+
+    /// Every segment acknowledges what was received.
+    mutating func noteSent(at now: Instant) {
+        sentAt = now.nanoseconds
+        acknowledgedNext = receiveNext
+        acknowledgmentDeadline = Self.never
+        if duplicatesToSend > 1 && !self.flags.contains(.selective) {
+            // A peer without SACK counts duplicates.
+            duplicatesToSend &-= 1
+            flags.insert(.acknowledge)
+        } else {
+            duplicatesToSend = 0
+            flags.remove(.acknowledge)
+        }
+    }
+}
+
+/// A SACK option being put together.
+struct SACKReport {
+    private var starts = InlineArray<4, UInt32>(repeating: 0)
+    private var ends = InlineArray<4, UInt32>(repeating: 0)
+    private(set) var count = 0
+
+    var byteCount: Int { count == 0 ? 0 : 4 &+ count &* 8 }
+
+    mutating func append(_ start: SequenceNumber, _ end: SequenceNumber) {
+        guard count < 4 else { return }
+        starts[count] = start.rawValue
+        ends[count] = end.rawValue
+        count &+= 1
+    }
+
+    func write(_ frame: inout MutableRawSpan, at offset: Int) {
+        frame.storeBigEndian(0x0101_0500 | UInt32(truncatingIfNeeded: 2 &+ count &* 8), at: offset)
+        for position in 0..<count {
+            frame.storeBigEndian(starts[position], at: offset &+ 4 &+ position &* 8)
+            frame.storeBigEndian(ends[position], at: offset &+ 8 &+ position &* 8)
+        }
+    }
+}

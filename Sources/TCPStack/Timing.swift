@@ -1,0 +1,29 @@
+/// The configured durations in nanoseconds.
+struct Timing: BitwiseCopyable {
+    let limits: TimeoutLimits
+    let initialTimeout: UInt64
+    let delayedAcknowledgment: UInt64
+    let user: UInt64
+    let handshake: UInt64
+    /// `TransmissionControlBlock.never` when keepalive is off.
+    let keepaliveIdle: UInt64
+    let keepaliveInterval: UInt64
+    let timeWait: UInt64
+    let finWait2: UInt64
+    let challengeInterval: UInt64
+
+    init(_ configuration: borrowing Configuration) {
+        limits = TimeoutLimits(
+            minimum: configuration.minimumRetransmissionTimeout.nanoseconds,
+            maximum: configuration.maximumRetransmissionTimeout.nanoseconds)
+        initialTimeout = configuration.initialRetransmissionTimeout.nanoseconds
+        delayedAcknowledgment = configuration.delayedAcknowledgmentTimeout.nanoseconds
+        user = configuration.userTimeout.nanoseconds
+        handshake = configuration.handshakeTimeout.nanoseconds
+        keepaliveIdle = configuration.keepaliveIdle?.nanoseconds ?? TransmissionControlBlock.never
+        keepaliveInterval = configuration.keepaliveInterval.nanoseconds
+        timeWait = configuration.timeWait.nanoseconds
+        finWait2 = configuration.finWait2Timeout.nanoseconds
+        challengeInterval = configuration.challengeInterval.nanoseconds
+    }
+}

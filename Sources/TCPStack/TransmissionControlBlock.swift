@@ -1,0 +1,167 @@
+import PacketHeaders
+
+/// One connection's state (RFC 9293 §3.3.1), of fixed size; what varies lives in the stack's pools.
+struct TransmissionControlBlock: PoolElement {
+    /// Odd while the block is in use; survives reuse, which makes old IDs stale.
+    var generation: UInt32
+    var tableHash: UInt32
+    var identity: ConnectionIdentity
+    var link: LinkHeader
+    var state: State
+    var flags: Flags = []
+
+    // Send sequence variables.
+    var initialSendSequence: SequenceNumber
+    var sendUnacknowledged: SequenceNumber
+    var sendNext: SequenceNumber
+    /// SND.WND, scaled, with SND.WL1 and SND.WL2, and the largest offered (for RFC 5961 §5 and sender SWS avoidance).
+    var sendWindow: UInt32 = 0
+    var sendWindowSequence = SequenceNumber(0)
+    var sendWindowAcknowledgment = SequenceNumber(0)
+    var maximumSendWindow: UInt32 = 0
+    /// Stream offsets: the first unacknowledged byte (at SND.UNA), and the end of what the application promised.
+    var acknowledgedOffset: UInt64 = 0
+    var promisedOffset: UInt64 = 0
+
+    // Receive sequence variables.
+    var initialReceiveSequence: SequenceNumber
+    var receiveNext: SequenceNumber
+    /// The furthest right edge ever offered: everything before it is accepted (RFC 7323 §2.4).
+    var receiveRight: SequenceNumber
+    /// RCV.NXT in the last segment sent.
+    var acknowledgedNext: SequenceNumber
+    /// In-order bytes before RCV.NXT that the application has not taken.
+    var unreadByteCount: UInt32 = 0
+    var receiveLimit: UInt32
+    var bytesReceived: UInt64 = 0
+
+    // Options.
+    var sendShift: UInt8 = 0
+    var receiveShift: UInt8 = 0
+    /// The peer's MSS option, and the path's MTU.
+    var peerSegmentSize: UInt16 = 536
+    var pathMTU: UInt16
+    var timestampOffset: UInt32 = 0
+    /// TS.Recent and when it was taken (RFC 7323 §4.3, §5.5).
+    var recentTimestamp: UInt32 = 0
+    var recentTimestampAt: UInt64 = 0
+
+    // Acknowledging.
+    var quickAcknowledgments: UInt8 = 0
+    /// Duplicate ACKs to send for a peer that does not understand SACK.
+    var duplicatesToSend: UInt8 = 0
+    /// D-SACK (RFC 2883) to report once.
+    var duplicateStart = SequenceNumber(0)
+    var duplicateEnd = SequenceNumber(0)
+    /// When the last challenge ACK was sent (RFC 5961 §7).
+    var challengedAt: UInt64 = 0
+
+    // Sending.
+    var estimator: RoundTripEstimator
+    var congestion: Cubic
+    var recovery = Recovery()
+    var rack: RACK
+    var scoreboard = SACKScoreboard()
+    var duplicateAcknowledgmentCount: UInt8 = 0
+    /// SND.NXT when a tail loss probe was sent (RFC 8985 §7.3), while `tailProbeOutstanding`.
+    var tailProbeEnd = SequenceNumber(0)
+    var probeCount: UInt8 = 0
+    var retransmittedSegmentCount: UInt32 = 0
+
+    // Receiving.
+    var reassembly = Reassembly()
+    /// Where FIN arrived out of order, while `finHeld`.
+    var finSequence = SequenceNumber(0)
+    var buffer = ReceiveBuffer()
+
+    // Deadlines in nanoseconds; `never` when off.
+    var retransmissionDeadline = never
+    var retransmissionKind = RetransmissionKind.timeout
+    var reorderingDeadline = never
+    var acknowledgmentDeadline = never
+    /// Keepalive, or the end of SYN_RCVD, FIN_WAIT_2 and TIME_WAIT.
+    var stateDeadline = never
+    var applicationDeadline = never
+    /// When the peer was heard last, and when it last made progress with what waits for it.
+    var heardAt: UInt64 = 0
+    var progressAt: UInt64 = 0
+    var sentAt: UInt64 = 0
+    /// The neighbours in the list of blocks in TIME_WAIT; `next` is also the free list's link.
+    var next = noIndex
+    var previous = noIndex
+
+    static let never = UInt64.max
+
+    struct Flags: OptionSet, BitwiseCopyable {
+        let rawValue: UInt32
+        static let timestamps = Flags(rawValue: 1)
+        static let selective = Flags(rawValue: 2)
+        /// SYN or SYN,ACK is to be sent (again).
+        static let synchronize = Flags(rawValue: 4)
+        /// An ACK is to be sent without delay.
+        static let acknowledge = Flags(rawValue: 8)
+        /// The application called finish; FIN was sent; FIN was acknowledged.
+        static let finish = Flags(rawValue: 16)
+        static let finSent = Flags(rawValue: 32)
+        static let finAcknowledged = Flags(rawValue: 64)
+        static let peerFinished = Flags(rawValue: 128)
+        static let passive = Flags(rawValue: 256)
+        /// A loss probe, a window probe, a keepalive probe is to be sent.
+        static let tailProbe = Flags(rawValue: 512)
+        static let windowProbe = Flags(rawValue: 1024)
+        static let keepaliveProbe = Flags(rawValue: 2048)
+        static let tailProbeOutstanding = Flags(rawValue: 4096)
+        static let tailProbeRetransmitted = Flags(rawValue: 8192)
+        /// One segment may be sent whatever the congestion window says.
+        static let forceRetransmission = Flags(rawValue: 16384)
+        /// A segment smaller than silly-window avoidance wants may be sent.
+        static let overrideSilly = Flags(rawValue: 32768)
+        static let duplicatePending = Flags(rawValue: 65536)
+        /// The congestion window was what limited sending.
+        static let windowLimited = Flags(rawValue: 131072)
+        /// `closed` was reported to the application.
+        static let reported = Flags(rawValue: 262144)
+        /// Everything was acknowledged but bytes wait for the application: `closed` is reported when it took them.
+        static let closePending = Flags(rawValue: 524288)
+        static let finHeld = Flags(rawValue: 1_048_576)
+        /// Both ends scale their windows (RFC 7323 §2.2).
+        static let scaling = Flags(rawValue: 2_097_152)
+    }
+
+    enum RetransmissionKind: UInt8, BitwiseCopyable { case timeout, tailProbe, persist, handshake }
+
+    // What follows from the above.
+
+    var usesIPv6: Bool { !identity.peer.isIPv4 }
+    var ipHeaderByteCount: Int { usesIPv6 ? 40 : 20 }
+
+    /// The largest payload with no option but timestamps (RFC 6691).
+    var segmentSize: UInt32 {
+        let path = UInt32(pathMTU) &- UInt32(ipHeaderByteCount) &- 20
+        return min(UInt32(peerSegmentSize), path) &- (flags.contains(.timestamps) ? 12 : 0)
+    }
+
+    var flightSize: UInt32 { sendNext - sendUnacknowledged }
+    /// Bytes thought to be in the network (RFC 6675 §4).
+    var pipe: UInt32 {
+        let outside = scoreboard.sackedByteCount &+ scoreboard.lostByteCount
+        return flightSize > outside ? flightSize &- outside : 0
+    }
+    var isSynchronized: Bool { state.rawValue >= State.established.rawValue }
+
+    /// SND.NXT as a stream offset; FIN counts as one byte.
+    var sendNextOffset: UInt64 { acknowledgedOffset &+ UInt64(flightSize) }
+    var unsentByteCount: UInt64 { flags.contains(.finSent) ? 0 : promisedOffset &- sendNextOffset }
+    /// The stream offset of a sequence number at or after SND.UNA.
+    func offset(of sequence: SequenceNumber) -> UInt64 { acknowledgedOffset &+ UInt64(sequence - sendUnacknowledged) }
+    var usableWindow: UInt32 {
+        let right = sendUnacknowledged + sendWindow
+        return sendNext < right ? right - sendNext : 0
+    }
+
+    var firstDeadline: UInt64 {
+        min(
+            min(retransmissionDeadline, reorderingDeadline), min(acknowledgmentDeadline, stateDeadline),
+            applicationDeadline)
+    }
+}

@@ -1,0 +1,74 @@
+public import PacketHeaders
+public import TCPStack
+
+/// Two hosts and the path between them, under virtual time: the same seed is the same run.
+public final class Simulation {
+    public let client: SimulatedHost
+    public let server: SimulatedHost
+    public var toServer: SimulatedLink
+    public var toClient: SimulatedLink
+    public private(set) var now: UInt64
+    public var instant: Instant { Instant(nanoseconds: now) }
+    /// Called for every frame that is sent, before the path has its way with it.
+    public var onFrame: ((_ frame: [UInt8], _ isFromClient: Bool, _ now: UInt64) -> Void)?
+
+    public static let clientMAC: UInt64 = 0x0200_0000_0001
+    public static let serverMAC: UInt64 = 0x0200_0000_0002
+
+    public init(
+        client: SimulatedHost, server: SimulatedHost, _ there: Impairment, _ back: Impairment, seed: UInt64,
+        start: UInt64 = 1_000_000_000
+    ) {
+        self.client = client
+        self.server = server
+        var random = SeededRandom(seed: seed)
+        toServer = SimulatedLink(there, seed: random.next())
+        toClient = SimulatedLink(back, seed: random.next())
+        now = start
+    }
+
+    public static func address(_ last: UInt8, isIPv6: Bool) -> Address {
+        if isIPv6 { return Address(high: (0xFD77_0000_0000_0000 as UInt64).bigEndian, low: UInt64(last).bigEndian) }
+        return Address(ipv4: (0x0A4D_0000 | UInt32(last)).bigEndian)
+    }
+
+    public func connect(port: UInt16 = 40_000, isIPv6: Bool = false, vlan: UInt16? = nil) -> ConnectionID? {
+        client.connect(
+            to: Endpoint(address: Self.address(1, isIPv6: isIPv6), port: 80),
+            from: Endpoint(address: Self.address(2, isIPv6: isIPv6), port: port),
+            by: LinkPath(destination: Self.serverMAC, source: Self.clientMAC, vlan: vlan), at: instant)
+    }
+
+    /// One round of both hosts at the present time.
+    public func step() {
+        while let frame = toServer.receive(at: now) { server.receive(frame, at: instant) }
+        while let frame = toClient.receive(at: now) { client.receive(frame, at: instant) }
+        client.expire(at: instant)
+        server.expire(at: instant)
+        client.transmit(at: instant) { frame in
+            onFrame?(frame, true, now)
+            toServer.send(frame, at: now)
+        }
+        server.transmit(at: instant) { frame in
+            onFrame?(frame, false, now)
+            toClient.send(frame, at: now)
+        }
+    }
+
+    /// Runs until `isDone` or nothing is left to happen. False when `limitSeconds` of virtual time passed.
+    @discardableResult
+    public func run(limitSeconds: UInt64 = 3_600, until isDone: () -> Bool = { false }) -> Bool {
+        let limit = now + limitSeconds * 1_000_000_000
+        while true {
+            step()
+            if isDone() { return true }
+            let candidates = [
+                toServer.nextArrival, toClient.nextArrival, client.stack.nextDeadline?.nanoseconds,
+                server.stack.nextDeadline?.nanoseconds,
+            ]
+            guard let next = candidates.compactMap({ $0 }).min() else { return true }
+            now = max(next, now)
+            if now > limit { return false }
+        }
+    }
+}

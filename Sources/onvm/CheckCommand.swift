@@ -1,0 +1,22 @@
+import ArgumentParser
+import Manager
+
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Check a topology, and say what this host and its devices can do.")
+
+    @Argument(help: "The topology, in YAML; without it only the host is looked at.") var file: String?
+    @OptionGroup var namespace: NamespaceOption
+
+    func run() throws {
+        try reportingFailures {
+            try namespace.enter()
+            if let file {
+                let (topology, warnings) = try Topology.load(path: file, host: SystemTopologyHost())
+                for warning in warnings { complain(warning.description) }
+                print(TopologySummary.text(of: topology, path: file))
+            }
+            print(try HostReport.make().text)
+        }
+    }
+}

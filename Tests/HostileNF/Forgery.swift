@@ -1,0 +1,86 @@
+import NetworkFunction
+
+/// Frames that an isolated NF must not be able to send, made from one that it may send.
+///
+/// Each carries "HOSTILE-" and its name, so that a listener on the other side can tell what came through.
+struct Forgery {
+    /// Ethernet, IPv4 and TCP headers of an answer to the client's frame.
+    private let proper: [UInt8]
+
+    init(answering frame: [UInt8]) {
+        var reply = [UInt8](repeating: 0, count: 54)
+        reply.replaceSubrange(0..<6, with: frame[6..<12])
+        reply.replaceSubrange(6..<12, with: frame[0..<6])
+        reply.replaceSubrange(12..<34, with: frame[12..<34])
+        reply[14] = 0x45
+        reply[20] = 0
+        reply[21] = 0
+        reply.replaceSubrange(26..<30, with: frame[30..<34])
+        reply.replaceSubrange(30..<34, with: frame[26..<30])
+        let header = 14 + Int(frame[14] & 15) * 4
+        reply.replaceSubrange(34..<36, with: frame[(header + 2)..<(header + 4)])
+        reply.replaceSubrange(36..<38, with: frame[header..<(header + 2)])
+        reply[46] = 0x50
+        reply[47] = 0x10
+        proper = reply
+    }
+
+    func sendAll(by port: inout XSKPort) {
+        for _ in 0..<20 {
+            for frame in frames {
+                guard let buffer = port.takeFrame() else { continue }
+                port.send(frame, in: buffer)
+                _ = port.flush()
+                port.reclaim()
+            }
+        }
+    }
+
+    private var frames: [[UInt8]] {
+        [
+            make("proper") { _ in },
+            make("source-address") { $0[29] ^= 0x55 },
+            make("source-port") { $0[35] ^= 0x55 },
+            make("other-client") { $0[33] ^= 0x03 },
+            make("broadcast-address") { for index in 30..<34 { $0[index] = 255 } },
+            make("source-mac") { $0[11] ^= 0x55 },
+            make("destination-mac") { $0[5] ^= 0x55 },
+            make("broadcast-mac") { for index in 0..<6 { $0[index] = 255 } },
+            make("arp") { $0[13] = 0x06 },
+            make("unknown-ethertype") { $0[12] = 0x88; $0[13] = 0xB5 },
+            make("vlan") { $0.replaceSubrange(12..<12, with: [0x81, 0x00, 0x00, 0x05]) },
+            make("icmp") { $0[23] = 1 },
+            make("udp") { $0[23] = 17 },
+            make("fragment") { $0[20] = 0x20 },
+            make("later-fragment") { $0[21] = 0x10 },
+            make("ip-options") { $0[14] = 0x46 },
+            make("wrong-version") { $0[14] = 0x65 },
+            make("ipv6-ethertype") { $0[12] = 0x86; $0[13] = 0xDD },
+            Array(proper.prefix(14)), Array(proper.prefix(20)), Array(proper.prefix(33)), Array(proper.prefix(40)),
+        ]
+    }
+
+    private func make(_ name: String, _ change: (inout [UInt8]) -> Void) -> [UInt8] {
+        var frame = proper
+        let payload = Array("HOSTILE-\(name)".utf8)
+        let total = 40 + payload.count
+        frame[16] = UInt8(total >> 8)
+        frame[17] = UInt8(total & 255)
+        change(&frame)
+        setHeaderChecksum(&frame)
+        return frame + payload
+    }
+
+    /// RFC 791 §3.1; a receiver that drops for a wrong checksum would hide what egress let through.
+    private func setHeaderChecksum(_ frame: inout [UInt8]) {
+        let start = frame[12] == 0x81 ? 18 : 14
+        frame[start + 10] = 0
+        frame[start + 11] = 0
+        var sum = 0
+        for index in stride(from: start, to: start + 20, by: 2) { sum += Int(frame[index]) << 8 | Int(frame[index + 1]) }
+        sum = (sum & 0xFFFF) + (sum >> 16)
+        sum = ~((sum & 0xFFFF) + (sum >> 16)) & 0xFFFF
+        frame[start + 10] = UInt8(sum >> 8)
+        frame[start + 11] = UInt8(sum & 255)
+    }
+}

@@ -1,0 +1,82 @@
+import CLinux
+import Glibc
+import Handover
+import Linux
+import NetworkFunction
+
+/// An NF that somebody took over: it tries everything an isolated NF must not be able to do. The system tests run it
+/// (`onvm run --nf-program onvm-nf-hostile`, `nf: hostile`, option `attack: NAME`) and watch that nothing comes of it.
+@main enum HostileNF {
+    static func main() {
+        Zygote.main(functions: [NFFunction(name: "hostile", run: run)])
+    }
+
+    private static func run(_ start: consuming NFStart) throws(NFStartError) -> RunResult {
+        let attack = start.grant.configuration.split(separator: "\n").first { $0.hasPrefix("attack=") }?.dropFirst(7)
+        var port = try start.openPort()
+        try start.enterSandbox(socket: port.rawDescriptor) { _ in }
+        guard try start.waitForWord() else { return .drained }
+        let frame = waitForFrame(&port)
+        switch attack {
+        case "frames": Forgery(answering: frame).sendAll(by: &port)
+        case "rings": spoilRings(&port)
+        case "channel": babble(descriptor: start.channelDescriptor)
+        case "hang": while true {}
+        case "crash": unsafe crash()
+        case let call?: makeCall(call)
+        case nil: throw NFStartError("option attack is missing")
+        }
+        // Whoever gets here was not killed for what it did.
+        while true { _ = CLinux_poll_nanoseconds(nil, 0, 1_000_000_000) }
+    }
+
+    /// The first frame of a client.
+    private static func waitForFrame(_ port: inout XSKPort) -> [UInt8] {
+        while true {
+            let count = port.available()
+            if count > 0, let bytes = port.copyOfFrame(at: 0, of: count) {
+                port.release(count)
+                return bytes
+            }
+            _ = CLinux_poll_nanoseconds(nil, 0, 1_000_000)
+        }
+    }
+
+    /// One system call that is on no allow-list; the kernel kills the process for it.
+    private static func makeCall(_ name: Substring) {
+        switch name {
+        case "open": _ = unsafe open("/etc/passwd", O_RDONLY)
+        case "socket": _ = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        case "fork": _ = CLinux_fork()
+        case "kill": _ = kill(getppid(), SIGKILL)
+        case "setuid": _ = setuid(0)
+        case "namespace": _ = CLinux_unshare(CInt(CLINUX_CLONE_NEWNET))
+        case "code": _ = unsafe mmap(nil, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        case "descriptor": _ = unsafe mmap(nil, 4096, PROT_READ, MAP_SHARED, 4, 0)
+        default: fatalError("unknown attack \(name)")
+        }
+    }
+
+    /// Descriptors that point outside of the UMEM, and indices that make no sense.
+    private static func spoilRings(_ port: inout XSKPort) {
+        for round in 0..<1_000 as Range<UInt64> {
+            port.send(descriptor: xdp_desc(addr: UInt64.max - round, len: 1 << 20, options: 0))
+            _ = port.flush()
+        }
+    }
+
+    /// Rubbish and truncated messages to the manager.
+    private static func babble(descriptor: CInt) {
+        for length in 1..<200 {
+            var bytes = [UInt8](repeating: UInt8(length), count: length)
+            if length > 4 { bytes.replaceSubrange(0..<4, with: [1, 0, UInt8(length % 24), 0]) }
+            _ = unsafe bytes.withUnsafeBytes { bytes in
+                unsafe CLinux_send_message(descriptor, bytes.baseAddress, bytes.count, nil, 0, CInt(MSG_DONTWAIT))
+            }
+        }
+    }
+
+    @unsafe private static func crash() {
+        unsafe UnsafeMutablePointer<UInt8>(bitPattern: 8)!.pointee = 1
+    }
+}

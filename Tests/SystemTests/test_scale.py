@@ -1,0 +1,133 @@
+"""Many connections at once, many one after another, and nothing left of them."""
+
+import time
+
+import process_facts
+import pytest
+from bed import CLIENT, client_address, run, url
+from platform_under_test import web
+from raw_http import Connection
+
+
+def accounts(server):
+    """What could leak: descriptors of the processes, slots, frames, memory."""
+    status = server.status()
+    nfs = {nf["pid"]: nf for nf in status["nfs"] if nf.get("pid")}
+    pids = [server.process.pid, *nfs]
+    frames = {name: sum(nf["telemetry"][name] for nf in nfs.values())
+              for name in ("frames_total", "frames_free", "frames_in_flight")}
+    assert frames["frames_free"] + frames["frames_in_flight"] == frames["frames_total"], f"frames are lost: {frames}"
+    return {
+        "descriptors": {pid: len(process_facts.descriptors(pid)) for pid in pids},
+        "private_kib": {pid: process_facts.private_kib(pid) for pid in pids},
+        "frames": frames,
+        "slots": len(nfs),
+        "services": {s["name"]: (s["idle"], s["bound"]) for s in status["services"]},
+    }
+
+
+@pytest.mark.limit(120)
+def test_ten_thousand_connections_of_one_client(platform, documents):
+    """All are open at the same time, all are asked, all answer."""
+    server = platform.ensure()
+    connections = []
+    try:
+        for number in range(10_000):
+            try:
+                connections.append(Connection(timeout=30))
+            except OSError as error:
+                raise AssertionError(f"connection {number + 1}: {error}") from error
+        for start in range(0, 10_000, 500):
+            batch = connections[start:start + 500]
+            for connection in batch:
+                connection.get("/text.txt")
+            for connection in batch:
+                assert connection.read().status == 200
+        if server.name == "onvm":
+            nf = server.nf_of(client_address(1))
+            assert nf["connections"] >= 10_000, nf
+        # Every connection still works after the last was used.
+        for connection in connections[::97]:
+            assert connection.fetch("/data.json").status == 200
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+@pytest.mark.limit(180)
+def test_a_hundred_thousand_short_connections(platform, documents):
+    """Each is opened, asked once and closed; ports come round again within a TIME-WAIT (RFC 6191)."""
+    server = platform.ensure(clients=2)
+
+    def storm(count):
+        output = run("ab", "-q", "-r", "-n", count, "-c", 16, url(documents.path(64)),
+                     namespace=CLIENT, timeout=150).stdout
+        assert f"Complete requests:      {count}\n" in output, output
+        assert "Failed requests:        0\n" in output, output
+
+    storm(5_000)
+    if server.name == "nginx":
+        storm(20_000)
+        return
+    time.sleep(1)
+    pid = server.nf_of(client_address(1))["pid"]
+    before = accounts(server)
+    storm(100_000)
+    # TIME-WAIT lasts; what it holds is a fixed table.
+    time.sleep(2)
+    after = accounts(server)
+    assert server.nf_of(client_address(1))["pid"] == pid
+    assert after["descriptors"] == before["descriptors"]
+    for name in ("frames", "slots", "services"):
+        assert after[name] == before[name], name
+    nf = server.nf_of(client_address(1))
+    assert nf["accepted"] - nf["closed"] == nf["connections"], nf
+    assert nf["connections"] < 100, "ended connections are still counted"
+    grown = {p: after["private_kib"][p] - kib for p, kib in before["private_kib"].items()
+             if after["private_kib"][p] > kib + 1024}
+    assert not grown, f"private memory grew by {grown} KiB"
+
+
+@pytest.mark.product
+@pytest.mark.limit(120)
+def test_slots_come_back(platform, documents):
+    """Clients come and leave; the pool ends as it began."""
+    topology = web(documents.root, idle=8, maximum=24, extra="    idle_timeout: 1s\n")
+    server = platform.ensure(topology, clients=20)
+    for _ in range(3):
+        for number in range(1, 21):
+            with Connection(source=client_address(number)) as connection:
+                assert connection.fetch("/text.txt").status == 200
+        server.wait_until(lambda: server.status()["services"][0]["bound"] == 0, 15, "all clients' bindings ended")
+    service = server.wait_until(
+        lambda: (s := server.status()["services"][0])["idle"] >= 8 and s, 10, "the pool is full again")
+    assert service["idle"] <= 24
+    assert len(process_facts.descriptors(server.process.pid)) < 40 + 8 * 24
+
+
+@pytest.mark.slow
+@pytest.mark.product
+@pytest.mark.limit(600)
+def test_a_thousand_clients(platform, documents):
+    memory = "    umem: {frames: 512, frame_size: 2048}\n"
+    server = platform.ensure(web(documents.root, idle=64, maximum=1200, extra=memory), clients=1000)
+    for number in range(1, 1001):
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                with Connection(source=client_address(number)) as connection:
+                    assert connection.fetch("/text.txt").status == 200
+                break
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    assert server.status()["services"][0]["bound"] == 1000
+
+
+@pytest.mark.slow
+@pytest.mark.limit(600)
+def test_a_million_requests(platform, documents):
+    platform.ensure()
+    output = run("ab", "-q", "-k", "-n", 1_000_000, "-c", 64, url(documents.path(64)),
+                 namespace=CLIENT, timeout=590).stdout
+    assert "Failed requests:        0\n" in output, output
