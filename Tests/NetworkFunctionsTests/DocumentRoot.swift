@@ -23,7 +23,9 @@ final class DocumentRoot {
         precondition(file >= 0, name)
         var done = 0
         while done < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress! + done, $0.count - done) }
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(file, $0.baseAddress! + done, $0.count - done)
+            }
             precondition(count > 0)
             done += count
         }
