@@ -8,7 +8,7 @@ final class DocumentRoot {
     let descriptor: CInt
 
     init() {
-        var template = Array("/tmp/onvm-web-XXXXXX".utf8CString)
+        var template = Array((P_tmpdir + "/onvm-web-XXXXXX").utf8CString)
         path = unsafe String(cString: unsafe mkdtemp(&template))
         descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     }
