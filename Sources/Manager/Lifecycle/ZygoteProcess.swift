@@ -37,7 +37,10 @@ final class ZygoteProcess {
         var pid: pid_t = 0
         var pointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
         defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+        // NFs are no more urgent than anything else on the host.
+        Urgency.set(.ordinary)
         let result = unsafe posix_spawn(&pid, executable, &actions, &attributes, &pointers, environ)
+        Urgency.set(.manager)
         guard result == 0 else { throw ZygoteError(executable: executable, errno: Errno(rawValue: result)) }
         return pid
     }
@@ -77,4 +80,17 @@ func describe(waitStatus status: CInt) -> String {
     guard signal != 0 else { return "exit status \((status >> 8) & 0xFF)" }
     let name = unsafe CLinux_signal_name(signal).map { unsafe "SIG" + String(cString: $0) } ?? "signal \(signal)"
     return "killed by \(name)"
+}
+
+/// How soon this process runs when it has something to do (setpriority(2)).
+///
+/// A manager does little, but until it has seen an NF die, that NF's clients send into the void: it goes before others.
+enum Urgency: CInt {
+    case ordinary = 0
+    case manager = -15
+
+    /// Without CAP_SYS_NICE everything stays as it is.
+    static func set(_ urgency: Urgency) {
+        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, urgency.rawValue)
+    }
 }
