@@ -81,7 +81,7 @@ def test_it_can_only_answer_its_client(hostile):
     assert listener.end() == {"HOSTILE-proper"}
     counters = server.status()["counters"]
     refused = {name: count for name, count in counters.items() if "egress" in name and count}
-    assert sum(refused.values()) >= 20 * 20, f"what egress refused is not counted: {counters}"
+    assert sum(refused.values()) >= 200, f"what egress refused is not counted: {counters}"
     assert len(refused) >= 6, f"the causes are not told apart: {refused}"
 
 

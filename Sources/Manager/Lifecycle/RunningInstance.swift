@@ -100,8 +100,9 @@ public final class RunningInstance {
         }
         drainDeadline = now + .milliseconds(options.drainMilliseconds)
         slots.drain(at: now)
-        let serving = slots.processCount
-        log.notice("\(reason): draining \(serving) NFs, \(options.drainMilliseconds / 1000) s at most; again to end now")
+        let serving = slots.pools.reduce(0) { $0 + $1.count(.draining) }
+        log.notice(
+            "\(reason): \(serving) NFs have clients, which may finish within \(options.drainMilliseconds / 1000) s; again to end now")
     }
 
     var isDraining: Bool { drainDeadline != nil }

@@ -37,9 +37,13 @@ final class ZygoteProcess {
         var pid: pid_t = 0
         var pointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
         defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+        // NFs have no use for the manager's environment. A crash is the kernel's to report: Swift's own handler would
+        // make system calls that no NF may make, and hide the signal.
+        var environment = unsafe [strdup("SWIFT_BACKTRACE=enable=no"), nil]
+        defer { for unsafe pointer in unsafe environment { unsafe free(pointer) } }
         // NFs are no more urgent than anything else on the host.
         Urgency.set(.ordinary)
-        let result = unsafe posix_spawn(&pid, executable, &actions, &attributes, &pointers, environ)
+        let result = unsafe posix_spawn(&pid, executable, &actions, &attributes, &pointers, &environment)
         Urgency.set(.manager)
         guard result == 0 else { throw ZygoteError(executable: executable, errno: Errno(rawValue: result)) }
         return pid
