@@ -12,8 +12,11 @@ let swiftSettings: [SwiftSetting] = [
 ]
 
 /// A library target; the list below is in layer order, and a target depends on earlier ones only.
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], plugins: [Target.PluginUsage] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings, plugins: plugins)
+func library(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [], plugins: [Target.PluginUsage] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings, plugins: plugins)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -48,7 +51,9 @@ let package = Package(
         library("HTTP1"),
         library("Handover", ["Linux", "XSK"]),
         library("NetworkFunction", ["CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
-        library("NetworkFunctions", ["CLinux", "HTTP1", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack"]),
+        library(
+            "NetworkFunctions", ["CLinux", "HTTP1", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack"],
+            exclude: ["WebServer/README.md"]),
 
         // Control plane.
         library("ControlAPI"),

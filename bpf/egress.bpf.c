@@ -122,7 +122,8 @@ static __always_inline __u32 check_bound(struct departure *departure) {
         return ONVM_COUNTER_EGRESS_DESTINATION;
     if (use_path(departure, &binding->path)) return ONVM_COUNTER_SENT;
     int is_prefix = !same_address(&key.client, &packet->destination);
-    return is_prefix && same_local_link(&departure->path, &binding->path) ? ONVM_COUNTER_SENT : ONVM_COUNTER_EGRESS_LINK;
+    if (is_prefix && same_local_link(&departure->path, &binding->path)) return ONVM_COUNTER_SENT;
+    return ONVM_COUNTER_EGRESS_LINK;
 }
 
 /* Isolation none: any client, by a port of ours; its own MAC address tells which. */
@@ -158,8 +159,8 @@ static __always_inline int has_flow(struct departure *departure) {
 static __always_inline __u32 check(struct departure *departure) {
     __u32 zero = 0;
     struct onvm_settings *current = bpf_map_lookup_elem(&settings, &zero);
-    if (current && current->flow_count && has_flow(departure)) return check_sole(departure);
     if (departure->kind != ONVM_SLOT_BOUND && departure->kind != ONVM_SLOT_SOLE) return ONVM_COUNTER_EGRESS_NOT_BOUND;
+    if (current && current->flow_count && has_flow(departure)) return check_sole(departure);
     if (!may_speak_as(departure)) return ONVM_COUNTER_EGRESS_SOURCE;
     return departure->kind == ONVM_SLOT_SOLE ? check_sole(departure) : check_bound(departure);
 }

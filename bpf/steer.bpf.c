@@ -40,6 +40,17 @@ static __always_inline int is_first_client(const struct onvm_slot *slot, const s
         && slot->protocol == packet->protocol && same_address(&slot->local, &packet->destination);
 }
 
+/*
+ * A slot that is not shared never gets a frame of anyone but its client (and the rest of its prefix), whatever the
+ * binding says: an LRU map may recycle an element that another CPU has just looked up.
+ */
+static __always_inline int may_reach(const struct onvm_slot *slot, const struct arrival *arrival) {
+    if (slot->shared || is_first_client(slot, arrival)) return 1;
+    if (slot->isolation == ONVM_ISOLATION_CONNECTION) return 0;
+    struct onvm_address owner = client_of(slot->client, arrival->service);
+    return same_address(&owner, &arrival->key.client);
+}
+
 /* RFC 9293 §3.5: who acknowledges the NF's SYN has received it, so the source address is no forgery. */
 static __always_inline void confirm(struct onvm_slot *slot, struct arrival *arrival) {
     const struct packet *packet = &arrival->packet;
@@ -107,43 +118,6 @@ static __always_inline __u32 serve_sole(struct arrival *arrival, int is_wildcard
     return ONVM_COUNTER_REDIRECT_SOLE;
 }
 
-/* A running slot, chosen by consistent hash, gets one more client. */
-static __noinline __u32 assign_shared(struct arrival *arrival) {
-    void *table = bpf_map_lookup_elem(&share, &arrival->service_id);
-    if (!table) return ONVM_COUNTER_PASS_REFUSED;
-    const struct onvm_binding_key *key = &arrival->key;
-    __u32 hash = mix(mix(key->service, key->client.high), key->client.low);
-    hash = mix(hash, (__u64)key->client_port << 16 | key->local_port);
-    __u32 index = hash % ONVM_SHARE_TABLE_SIZE;
-    __u32 *entry = bpf_map_lookup_elem(table, &index);
-    if (!entry || !*entry) return ONVM_COUNTER_PASS_REFUSED;
-    struct onvm_binding binding = {.slot = *entry - 1, .path = arrival->path};
-    struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &binding.slot);
-    if (!slot) return ONVM_COUNTER_PASS_REFUSED;
-    __u64 state = slot->state;
-    if ((state & 0xff) != ONVM_SLOT_BOUND) return ONVM_COUNTER_PASS_REFUSED;
-    binding.generation = state >> 8;
-    if (!slot->shared) slot->shared = 1;
-    /* A race of two CPUs ends in the same slot, as the hash is the same. */
-    if (bpf_map_update_elem(&bindings, &arrival->key, &binding, BPF_ANY)) return ONVM_COUNTER_DROP_BINDING;
-    count(ONVM_COUNTER_ASSIGNED_SHARED);
-    count_service(arrival->service_id, ONVM_SERVICE_COUNTER_SHARED);
-    arrival->slot = binding.slot;
-    report_arrival(arrival, ONVM_EVENT_BOUND, binding.generation, 1);
-    return ONVM_COUNTER_REDIRECT_ASSIGNED;
-}
-
-static __noinline __u32 overflow(struct arrival *arrival) {
-    report_empty(arrival);
-    struct onvm_service *service = bpf_map_lookup_elem(&services, &arrival->service_id);
-    __u32 outcome = ONVM_COUNTER_PASS_REFUSED;
-    if (service && service->overflow == ONVM_OVERFLOW_DROP) outcome = ONVM_COUNTER_DROP_OVERFLOW;
-    if (service && service->overflow == ONVM_OVERFLOW_SHARE) outcome = assign_shared(arrival);
-    if (outcome == ONVM_COUNTER_PASS_REFUSED) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_REFUSED);
-    if (outcome == ONVM_COUNTER_DROP_OVERFLOW) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DROPPED);
-    return outcome;
-}
-
 static __always_inline __u32 assign(struct arrival *arrival) {
     __u32 *overloaded = bpf_map_lookup_elem(&overload, &arrival->service_id);
     if (overloaded && *overloaded) {
@@ -205,16 +179,19 @@ static __always_inline __u32 serve(struct arrival *arrival, int is_error, int is
     struct onvm_binding *binding = bpf_map_lookup_elem(&bindings, &arrival->key);
     if (binding) {
         struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &binding->slot);
-        if (is_live(slot, binding)) {
+        if (is_live(slot, binding) && may_reach(slot, arrival)) {
             arrival->slot = binding->slot;
             if (is_error) return ONVM_COUNTER_REDIRECT_ICMP;
             return serve_bound(binding, slot, arrival, is_wildcard);
         }
-        bpf_map_delete_elem(&bindings, &arrival->key);
     }
     if (is_error) return ONVM_COUNTER_PASS_ICMP_UNMATCHED;
     __u8 handshake = packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
-    if (packet->protocol == IPPROTO_UDP || handshake == TCP_SYN) return assign(arrival);
+    if (packet->protocol == IPPROTO_UDP || handshake == TCP_SYN) {
+        /* Its slot is gone. Only here: a late segment must not take away what a SYN on another CPU has just got. */
+        if (binding) bpf_map_delete_elem(&bindings, &arrival->key);
+        return assign(arrival);
+    }
     if (!binding) return ONVM_COUNTER_PASS_NO_BINDING;
     count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DEAD_SLOT);
     return ONVM_COUNTER_PASS_DEAD_SLOT;

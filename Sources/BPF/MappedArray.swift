@@ -47,7 +47,8 @@ import Synchronization
         // Safe: inside the element, aligned, and every other writer of the word is atomic, too.
         let word = unsafe address(index).advanced(by: offset).assumingMemoryBound(to: Atomic<UInt64>.self)
         return unsafe word.pointee.compareExchange(
-            expected: expected, desired: desired, ordering: .sequentiallyConsistent).exchanged
+            expected: expected, desired: desired, ordering: .sequentiallyConsistent
+        ).exchanged
     }
 
     /// As above, for a half word.
@@ -58,7 +59,8 @@ import Synchronization
         // Safe: as above.
         let word = unsafe address(index).advanced(by: offset).assumingMemoryBound(to: Atomic<UInt32>.self)
         return unsafe word.pointee.compareExchange(
-            expected: expected, desired: desired, ordering: .sequentiallyConsistent).exchanged
+            expected: expected, desired: desired, ordering: .sequentiallyConsistent
+        ).exchanged
     }
 
     /// Subtracts one from the first word of an element.

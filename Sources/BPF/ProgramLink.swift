@@ -58,7 +58,8 @@ public struct ProgramLink: ~Copyable {
     public func update(to program: borrowing Program) throws(BPFError) {
         let result = bpf_link_update(descriptor.rawValue, program.descriptor.rawValue, nil)
         guard result == 0 else {
-            throw BPFError("update the link of \(program.name)", errno: Errno(rawValue: -result), needs: [.bpf, .netAdmin])
+            throw BPFError(
+                "update the link of \(program.name)", errno: Errno(rawValue: -result), needs: [.bpf, .netAdmin])
         }
     }
 

@@ -3,34 +3,30 @@ public struct RequestPath: BitwiseCopyable, Sendable {
     /// Where the plain path lies: in the request, or in the scratch memory.
     public enum Storage: Sendable, BitwiseCopyable { case request, scratch }
 
-    public var storage: Storage
+    public var storage = Storage.request
     /// Without a slash at either end. Empty for the root.
-    public var bytes: ByteSlice
+    public var bytes = ByteSlice(0, 0)
     /// The path ended in a slash (or in a dot segment): it names a directory. True for the root.
-    public var isDirectory: Bool
+    public var isDirectory = true
     /// A segment starts with a period.
-    public var hasDotFile: Bool
+    public var hasDotFile = false
 
-    public enum Outcome: Sendable, BitwiseCopyable { case path(RequestPath), invalid(Status) }
+    /// The root.
+    public init() {}
 
+    /// Makes `path` plain; returns the status of a path that cannot be.
     /// - Parameters:
     ///   - request: The span the head was parsed from.
     ///   - scratch: Written to when the path is not plain already.
-    public static func plain(_ request: RawSpan, _ path: ByteSlice, scratch: inout ByteWriter) -> Outcome {
-        guard path.count > 0 else {
-            return .path(
-                RequestPath(storage: .request, bytes: ByteSlice(0, 0), isDirectory: true, hasDotFile: false))
-        }
+    public mutating func set(_ request: RawSpan, _ path: ByteSlice, scratch: inout ByteWriter) -> Status? {
+        self = RequestPath()
+        guard path.count > 0 else { return nil }
         let range = path.range
-        if isPlain(request, range) {
-            let endsInSlash = request.octet(range.upperBound &- 1) == ASCII.slash
-            let start = range.lowerBound &+ 1
-            let end = max(start, endsInSlash ? range.upperBound &- 1 : range.upperBound)
-            return .path(
-                RequestPath(
-                    storage: .request, bytes: ByteSlice(start, end), isDirectory: endsInSlash, hasDotFile: false))
-        }
-        return decode(request, range, &scratch)
+        guard Self.isPlain(request, range) else { return decode(request, range, &scratch) }
+        isDirectory = request.octet(range.upperBound &- 1) == ASCII.slash
+        let start = range.lowerBound &+ 1
+        bytes = ByteSlice(start, max(start, isDirectory ? range.upperBound &- 1 : range.upperBound))
+        return nil
     }
 
     /// No percent sign, no empty segment, and no segment that starts with a period.
@@ -49,11 +45,9 @@ public struct RequestPath: BitwiseCopyable, Sendable {
 
     /// Decodes segment by segment, then drops "." and takes one segment back for "..", never past the root
     /// (RFC 3986 §5.2.4, §6.2.2). Decoding comes first, so "%2e%2e" is "..".
-    private static func decode(_ request: RawSpan, _ range: Range<Int>, _ scratch: inout ByteWriter) -> Outcome {
+    private mutating func decode(_ request: RawSpan, _ range: Range<Int>, _ scratch: inout ByteWriter) -> Status? {
         scratch.truncate(to: 0)
         var index = range.lowerBound
-        var isDirectory = true
-        var hasDotFile = false
         while index < range.upperBound {
             // `index` is at a slash.
             index &+= 1
@@ -66,23 +60,23 @@ public struct RequestPath: BitwiseCopyable, Sendable {
                     guard index &+ 2 < range.upperBound,
                         let high = hexadecimalValue(request.octet(index &+ 1)),
                         let low = hexadecimalValue(request.octet(index &+ 2))
-                    else { return .invalid(.badRequest) }
+                    else { return .badRequest }
                     byte = high << 4 | low
                     index &+= 2
-                    if byte == 0 { return .invalid(.badRequest) }
+                    if byte == 0 { return .badRequest }
                     // No file name has a slash in it, so nothing can be found under this name.
-                    if byte == ASCII.slash { return .invalid(.notFound) }
+                    if byte == ASCII.slash { return .notFound }
                 }
                 scratch.append(octet: byte)
                 index &+= 1
             }
-            if scratch.overflowed { return .invalid(.uriTooLong) }
+            if scratch.overflowed { return .uriTooLong }
             switch Segment(scratch, from: segment) {
             case .empty, .current:
                 scratch.truncate(to: start)
                 isDirectory = true
             case .parent:
-                scratch.truncate(to: parent(scratch, start))
+                scratch.truncate(to: Self.parent(scratch, start))
                 isDirectory = true
             case .dotFile:
                 hasDotFile = true
@@ -91,10 +85,9 @@ public struct RequestPath: BitwiseCopyable, Sendable {
                 isDirectory = false
             }
         }
-        return .path(
-            RequestPath(
-                storage: .scratch, bytes: ByteSlice(0, scratch.count), isDirectory: isDirectory,
-                hasDotFile: hasDotFile))
+        storage = .scratch
+        bytes = ByteSlice(0, scratch.count)
+        return nil
     }
 
     private enum Segment {

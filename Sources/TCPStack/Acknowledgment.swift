@@ -13,21 +13,20 @@ extension Stack {
             }
             establish(index, segment, &arrival)
         }
-        let block = blocks[index]
+        let unacknowledged = blocks[index].sendUnacknowledged
         // RFC 5961 §5.2: neither what was not sent nor what is older than the largest window.
-        guard segment.acknowledgment <= block.sendNext,
-            block.sendUnacknowledged - block.maximumSendWindow <= segment.acknowledgment
+        guard segment.acknowledgment <= blocks[index].sendNext,
+            unacknowledged - blocks[index].maximumSendWindow <= segment.acknowledgment
         else { return refuse(index, .unacceptableAcknowledgment) }
-        let advanced = block.sendUnacknowledged < segment.acknowledgment
-        let isOld = segment.acknowledgment < block.sendUnacknowledged
+        let advanced = unacknowledged < segment.acknowledgment
+        let isOld = segment.acknowledgment < unacknowledged
         let windowMoved = !isOld && blocks[index].updateSendWindow(segment)
-        if advanced || segment.options.blockCount > 0 || (block.flightSize > 0 && !isOld) {
-            processAcknowledgment(index, frame, segment, advanced: advanced, windowMoved: windowMoved)
-            if advanced && blocks[index].acknowledgedOffset > block.acknowledgedOffset
-                && block.acknowledgedOffset < block.promisedOffset
-            {
+        if advanced || segment.options.blockCount > 0 || (!isOld && unacknowledged < blocks[index].sendNext) {
+            // FIN alone is nothing to tell the application about.
+            if advanced && blocks[index].acknowledgedOffset < blocks[index].promisedOffset {
                 arrival.events.insert(.acknowledged)
             }
+            processAcknowledgment(index, frame, segment, advanced: advanced, windowMoved: windowMoved)
         }
         if windowMoved { windowOpened(index) }
         if advanced && blocks[index].flags.contains(.finAcknowledged) { finAcknowledged(index, &arrival) }
@@ -64,6 +63,8 @@ extension Stack {
         let isDuplicate = !advanced && segment.length == 0 && !windowMoved && blocks[index].flightSize > 0
             && segment.acknowledgment == blocks[index].sendUnacknowledged
         if isDuplicate { counters[.duplicateAcknowledgments] &+= 1 }
+        let isSpurious = advanced ? blocks[index].spurious.isProven(by: delivery.echo) : false
+        if isSpurious || (sawDuplicate && blocks[index].spurious.reported()) { undo(index) }
         endTailProbe(index, segment, isDuplicate: isDuplicate, sawDuplicate: sawDuplicate)
         recover(
             index, delivery, advanced: advanced, isDuplicate: isDuplicate, sawDuplicate: sawDuplicate,
@@ -133,12 +134,12 @@ extension TransmissionControlBlock {
         state = .established
         flags.remove(.synchronize)
         // The handshake's round trip, unless the SYN was sent more than once (Karn).
-        if probeCount == 0 && sentAt != 0 {
+        if probeCount > 0 {
+            // A lost SYN means a window of one segment (RFC 5681 §3.1).
+            congestion.collapse(isFirst: false, segmentSize: segmentSize)
+        } else if sentAt != 0 {
             estimator.sample(now.nanoseconds &- sentAt, at: now, limits: timing.limits)
             estimator.sampleMinimum(now.nanoseconds &- sentAt, at: now)
-        } else {
-            // RFC 6298 §5.7: a lost SYN means 3 s to begin with; it also means a window of one segment (RFC 5681 §3.1).
-            congestion.collapse(isFirst: false, segmentSize: segmentSize)
         }
         probeCount = 0
         estimator.backoff = 0
@@ -151,6 +152,8 @@ extension TransmissionControlBlock {
         retransmissionDeadline = Self.never
         retransmissionKind = .timeout
         progressAt = now.nanoseconds
+        roundStartedAt = now.nanoseconds
+        hyStart = HyStart(sendNext: sendNext)
         stateDeadline = timing.keepaliveIdle == Self.never ? Self.never : now.nanoseconds &+ timing.keepaliveIdle
     }
 

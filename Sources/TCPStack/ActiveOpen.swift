@@ -47,7 +47,8 @@ extension Stack {
         guard segment.control.contains(.syn) else { return drop(.invalidFlags) }
         blocks[index].link = LinkHeader(answering: frame, packet)
         blocks[index].heardAt = now.nanoseconds
-        blocks[index].takeSynchronize(segment)
+        blocks[index].takeSynchronize(
+            segment.sequence, window: segment.window, acknowledgment: hasAcknowledgment ? segment.acknowledgment : nil)
         blocks[index].negotiate(segment.options, configuration)
         var arrival = Arrival()
         if hasAcknowledgment {

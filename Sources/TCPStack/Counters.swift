@@ -26,13 +26,13 @@ public struct Counters: Sendable, BitwiseCopyable {
 
     public init() {}
 
-    public subscript(_ counter: Counter) -> UInt64 {
+    public internal(set) subscript(_ counter: Counter) -> UInt64 {
         get { events[Int(counter.rawValue)] }
-        set { events[Int(counter.rawValue)] = newValue }
+        @inline(__always) _modify { yield &events[Int(counter.rawValue)] }
     }
 
-    public subscript(_ cause: DropCause) -> UInt64 {
+    public internal(set) subscript(_ cause: DropCause) -> UInt64 {
         get { drops[Int(cause.rawValue)] }
-        set { drops[Int(cause.rawValue)] = newValue }
+        @inline(__always) _modify { yield &drops[Int(cause.rawValue)] }
     }
 }

@@ -6,14 +6,20 @@ extension Stack {
         _ identity: ConnectionIdentity, _ hash: UInt32, _ link: LinkHeader, _ segment: SegmentHeader,
         after previous: SequenceNumber? = nil
     ) -> Arrival {
-        guard halfOpenCount < configuration.halfOpenLimit else { return drop(.halfOpenLimit) }
+        guard halfOpenCount < configuration.halfOpenLimit else {
+            sendCookie(identity, link, segment)
+            return drop(.halfOpenLimit)
+        }
         guard let index = allocate(
             identity, hash, link, initialSequence: sequence(identity, after: previous), .synReceived)
-        else { return drop(.connectionTableFull) }
+        else {
+            sendCookie(identity, link, segment)
+            return drop(.connectionTableFull)
+        }
         counters[.passiveOpens] &+= 1
         halfOpenCount += 1
         blocks[index].flags.insert([.passive, .synchronize])
-        blocks[index].takeSynchronize(segment)
+        blocks[index].takeSynchronize(segment.sequence, window: segment.window, acknowledgment: nil)
         blocks[index].negotiate(segment.options, configuration)
         blocks[index].stateDeadline = now.nanoseconds &+ timing.handshake
         ready.append(index)
@@ -43,7 +49,7 @@ extension Stack {
             receiveRight: SequenceNumber(0), acknowledgedNext: SequenceNumber(0), receiveLimit: receiveLimit,
             pathMTU: UInt16(configuration.mtu), timestampOffset: initialSequence.timestampOffset(identity),
             estimator: RoundTripEstimator(initialTimeout: timing.initialTimeout),
-            congestion: Cubic(segmentSize: 536), rack: RACK(initial: iss),
+            congestion: Cubic(segmentSize: 536), rack: RACK(initial: iss), hyStart: HyStart(sendNext: iss),
             heardAt: now.nanoseconds, progressAt: now.nanoseconds)
         demultiplexer.insert(index, hash: hash)
         return index
@@ -89,18 +95,17 @@ extension TransmissionControlBlock {
         (state.rawValue >= State.established.rawValue || !flags.contains(.passive)) && !flags.contains(.reported)
     }
 
-    /// IRS and what follows from it.
-    mutating func takeSynchronize(_ segment: SegmentHeader) {
-        initialReceiveSequence = segment.sequence
-        receiveNext = segment.sequence + 1
+    /// IRS and what follows from it. The window of a SYN is never scaled (RFC 7323 §2.2).
+    mutating func takeSynchronize(_ sequence: SequenceNumber, window: UInt16, acknowledgment: SequenceNumber?) {
+        initialReceiveSequence = sequence
+        receiveNext = sequence + 1
         acknowledgedNext = receiveNext
         receiveRight = receiveNext
-        rack = RACK(initial: initialSendSequence)
-        // The window of a SYN is never scaled (RFC 7323 §2.2).
-        sendWindow = UInt32(segment.window)
+        roundStart = receiveNext
+        sendWindow = UInt32(window)
         maximumSendWindow = sendWindow
-        sendWindowSequence = segment.sequence
-        sendWindowAcknowledgment = segment.control.contains(.ack) ? segment.acknowledgment : initialSendSequence
+        sendWindowSequence = sequence
+        sendWindowAcknowledgment = acknowledgment ?? initialSendSequence
     }
 
     /// Takes the peer's options as far as this end offers them too.
@@ -121,6 +126,7 @@ extension TransmissionControlBlock {
         }
         if options.permitsSACK && configuration.usesSelectiveAcknowledgment { flags.insert(.selective) }
         quickAcknowledgments = 16
+        updateSegmentSize()
         congestion = Cubic(segmentSize: segmentSize)
     }
 }

@@ -27,16 +27,25 @@ extension Stack {
                 segmentSize: segmentSize, isSafe: advanced && !lostMore)
             blocks[index].congestion.setWindow(window)
         } else if advanced {
-            grow(index, delivery.byteCount, flightBefore: flightBefore)
+            grow(index, delivery, flightBefore: flightBefore)
         }
     }
 
-    private mutating func grow(_ index: UInt32, _ byteCount: UInt32, flightBefore: UInt32) {
-        let congestion = blocks[index].congestion
+    private mutating func grow(_ index: UInt32, _ delivery: Delivery, flightBefore: UInt32) {
+        let isInSlowStart = blocks[index].congestion.isInSlowStart
         // A window that was not used is not known to fit (RFC 7661 §4.3); slow start may run ahead by its doubling.
         let isUsed = blocks[index].flags.contains(.windowLimited)
-            || (congestion.isInSlowStart && congestion.window < 2 &* flightBefore)
+            || (isInSlowStart && blocks[index].congestion.window < 2 &* flightBefore)
         guard isUsed else { return }
+        var byteCount = delivery.byteCount
+        // Only the first slow start (RFC 9406 §4.3): the threshold of a later one is an estimate already.
+        if blocks[index].congestion.slowStartThreshold == .max {
+            let roundTrip = delivery.latestSentAt == 0 ? 0 : now.nanoseconds &- delivery.latestSentAt
+            let isOver = blocks[index].hyStart.acknowledge(
+                blocks[index].sendUnacknowledged, sendNext: blocks[index].sendNext, roundTrip: roundTrip)
+            if isOver { blocks[index].congestion.leaveSlowStart() }
+            byteCount = blocks[index].hyStart.growth(byteCount)
+        }
         blocks[index].congestion.grow(
             byteCount, at: now, smoothedRoundTrip: blocks[index].estimator.smoothed,
             segmentSize: blocks[index].segmentSize)
@@ -81,6 +90,7 @@ extension Stack {
         counters[.fastRetransmits] &+= 1
         blocks[index].recovery.begin(blocks[index].sendNext, flightSize: flightBefore)
         blocks[index].congestion.reduce(segmentSize: blocks[index].segmentSize)
+        blocks[index].spurious.begin()
         blocks[index].flags.insert(.forceRetransmission)
         blocks[index].flags.remove(.tailProbeOutstanding)
     }

@@ -1,9 +1,9 @@
 import Glibc
 
-/// The elements of a `MappedTable`, to be kept only beside it.
+/// The elements of a `MappedTable`, to be kept only beside it. They are plain data, for which all-zero is a value.
 ///
 /// Indices come from this module's own free lists, so they are checked in debug builds only.
-@safe struct Table<Element: BitwiseCopyable> {
+@safe struct Table<Element: ~Copyable> {
     fileprivate let base: UnsafeMutablePointer<Element>
     fileprivate let capacity: Int
 
@@ -20,7 +20,7 @@ import Glibc
 }
 
 /// A fixed table in anonymous memory: zero at first, and no page is touched before an element in it is.
-@safe struct MappedTable<Element: BitwiseCopyable>: ~Copyable {
+@safe struct MappedTable<Element: ~Copyable>: ~Copyable {
     let elements: Table<Element>
     var capacity: Int { elements.capacity }
     private var base: UnsafeMutablePointer<Element> { unsafe elements.base }

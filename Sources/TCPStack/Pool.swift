@@ -2,13 +2,13 @@
 let noIndex = UInt32.max
 
 /// An element that keeps the link of a free list while it is free.
-protocol PoolElement: BitwiseCopyable {
+protocol PoolElement: ~Copyable {
     var next: UInt32 { get set }
 }
 
 /// Elements of a fixed table, handed out and taken back: the last one freed first (it is in the cache), and an element
 /// never used only when none was freed.
-struct Pool<Element: PoolElement>: ~Copyable {
+struct Pool<Element: PoolElement & ~Copyable>: ~Copyable {
     private let memory: MappedTable<Element>
     let elements: Table<Element>
     private var firstFree = noIndex

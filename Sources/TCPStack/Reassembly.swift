@@ -1,5 +1,5 @@
 /// A range of sequence numbers received beyond RCV.NXT.
-struct ReceivedRange: PoolElement {
+struct ReceivedRange: PoolElement, BitwiseCopyable {
     var next: UInt32 = noIndex
     var start: SequenceNumber
     var end: SequenceNumber

@@ -19,6 +19,7 @@ struct ReceivePool: ~Copyable {
     private let blockCount: UInt32
     /// Bytes in use, in whole blocks.
     private(set) var usedByteCount = 0
+    private let inPlace = InPlace()
 
     init(byteCount: Int, largestBlock: Int) {
         var order = 0
@@ -32,7 +33,7 @@ struct ReceivePool: ~Copyable {
         blocks = MappedTable(capacity: rounded >> Self.smallestShift)
     }
 
-    var largestBlockByteCount: Int { 1 &<< (largestOrder &+ Self.smallestShift) }
+    var byteCount: Int { memory.capacity }
     static func byteCount(order: UInt8) -> Int { 1 &<< (Int(order) &+ smallestShift) }
 
     /// The order of the smallest block that holds `byteCount`; nil when none does.

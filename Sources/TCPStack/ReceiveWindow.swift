@@ -9,6 +9,26 @@ extension TransmissionControlBlock {
     /// §3.8.6.2.2: the right edge moves by a segment, or by half the buffer, or not at all.
     private var sillyLimit: UInt32 { min(segmentSize, receiveLimit / 2) }
 
+    /// The window that the SYN,ACK of a cookie offered.
+    mutating func offerInitialWindow(_ byteCount: UInt32) { receiveRight = receiveNext + byteCount }
+
+    /// Receive window tuning: a peer that fills more than half of the window in one round trip is held up by it, if the
+    /// application keeps up (as in Fisk and Feng, "Dynamic right-sizing", 2001).
+    mutating func tuneReceiveWindow(limit: UInt32, at now: Instant) {
+        guard receiveLimit < limit, flags.contains(.scaling) else { return }
+        let elapsed = now.nanoseconds &- roundStartedAt
+        guard elapsed >= max(estimator.smoothed, 1_000_000) else { return }
+        let received = receiveNext - roundStart
+        // After a pause the round is longer than a round trip and tells nothing.
+        if elapsed < 4 &* max(estimator.smoothed, 1_000_000) && received > receiveLimit / 2
+            && unreadByteCount < receiveLimit / 4
+        {
+            receiveLimit = min(limit, max(receiveLimit, received) &* 2)
+        }
+        roundStartedAt = now.nanoseconds
+        roundStart = receiveNext
+    }
+
     /// Whether the application's reading made room that is worth a segment: twice what one that carries data anyway
     /// would need, so that a fast reader does not answer each segment.
     var mayOfferMore: Bool {
@@ -34,6 +54,10 @@ extension Stack {
     /// Bytes were accepted: an ACK for every second full segment, else within the delay (RFC 9293 §3.8.6.3). At the start of
     /// a connection each is acknowledged, for the sake of the peer's slow start.
     mutating func delayAcknowledgment(_ index: UInt32) {
+        // Under pressure windows stay what they are.
+        if receivePool.usedByteCount < receivePool.byteCount / 4 &* 3 {
+            blocks[index].tuneReceiveWindow(limit: UInt32(configuration.maximumReceiveWindow), at: now)
+        }
         let waiting = blocks[index].receiveNext - blocks[index].acknowledgedNext
         if waiting >= 2 &* blocks[index].segmentSize || blocks[index].quickAcknowledgments > 0 {
             if blocks[index].quickAcknowledgments > 0 { blocks[index].quickAcknowledgments &-= 1 }

@@ -221,6 +221,30 @@ struct SACKScoreboard: BitwiseCopyable {
         }
     }
 
+    /// Nothing is lost after all.
+    mutating func forgetLost(in records: Table<Transmission>) {
+        var index = head
+        while index != noIndex && lostByteCount > 0 {
+            if records[index].marks.contains(.lost) {
+                records[index].marks.remove(.lost)
+                lostByteCount &-= records[index].byteCount
+            }
+            index = records[index].next
+        }
+    }
+
+    /// Everything not received is to be sent again.
+    mutating func markAllLost(in records: Table<Transmission>) {
+        var index = head
+        while index != noIndex {
+            if records[index].marks.isDisjoint(with: [.sacked, .lost]) {
+                records[index].marks.insert(.lost)
+                lostByteCount &+= records[index].byteCount
+            }
+            index = records[index].next
+        }
+    }
+
     mutating func clear(_ records: inout Records) {
         while head != noIndex {
             let next = records.elements[head].next

@@ -52,10 +52,9 @@ extension Stack {
     /// The segment is answered with an ACK that tells where this end stands.
     private mutating func outsideWindow(_ index: UInt32, _ segment: SegmentHeader) -> Arrival {
         if segment.control.contains(.rst) { return drop(.invalidReset) }
-        let block = blocks[index]
-        if block.state == .synReceived {
+        if blocks[index].state == .synReceived {
             // The peer's SYN again: our SYN,ACK was lost.
-            if segment.control.contains(.syn) && segment.sequence == block.initialReceiveSequence {
+            if segment.control.contains(.syn) && segment.sequence == blocks[index].initialReceiveSequence {
                 blocks[index].flags.insert(.synchronize)
                 ready.append(index)
             }
@@ -63,11 +62,11 @@ extension Stack {
         }
         if segment.length > 0 && !segment.control.contains(.syn) {
             // A retransmission whose acknowledgment was lost, or a probe of a closed window.
-            if segment.sequence + segment.length <= block.receiveNext {
+            if segment.sequence + segment.length <= blocks[index].receiveNext {
                 counters[.duplicateSegments] &+= 1
                 blocks[index].noteDuplicate(segment.sequence, segment.sequence + segment.payloadByteCount)
             }
-            if block.state == .timeWait { restartTimeWait(index) }
+            if blocks[index].state == .timeWait { restartTimeWait(index) }
             acknowledgeNow(index)
             return drop(.outsideWindow)
         }
@@ -102,18 +101,19 @@ extension Stack {
     private mutating func reopenFromTimeWait(
         _ index: UInt32, _ frame: RawSpan, _ packet: Packet, _ segment: SegmentHeader
     ) -> Arrival? {
-        let block = blocks[index]
-        guard block.state == .timeWait, block.flags.contains(.reported),
-            segment.control.isSuperset(of: .syn), segment.control.isDisjoint(with: [.rst, .ack, .fin]),
-            listeners.contains(block.identity.local, port: block.identity.localPort)
+        guard blocks[index].state == .timeWait, blocks[index].flags.contains(.reported),
+            segment.control.contains(.syn), segment.control.isDisjoint(with: [.rst, .ack, .fin])
         else { return nil }
-        let isNewer = block.flags.contains(.timestamps) && segment.options.hasTimestamp
-            && Int32(bitPattern: segment.options.timestamp &- block.recentTimestamp) > 0
-        guard isNewer || block.receiveNext < segment.sequence else { return nil }
+        let identity = blocks[index].identity
+        guard listeners.contains(identity.local, port: identity.localPort) else { return nil }
+        let isNewer = blocks[index].flags.contains(.timestamps) && segment.options.hasTimestamp
+            && Int32(bitPattern: segment.options.timestamp &- blocks[index].recentTimestamp) > 0
+        guard isNewer || blocks[index].receiveNext < segment.sequence else { return nil }
         counters[.timeWaitReused] &+= 1
+        let hash = blocks[index].tableHash
+        let sendNext = blocks[index].sendNext
         release(index)
-        return open(
-            block.identity, block.tableHash, LinkHeader(answering: frame, packet), segment, after: block.sendNext)
+        return open(identity, hash, LinkHeader(answering: frame, packet), segment, after: sendNext)
     }
 
     private mutating func restartTimeWait(_ index: UInt32) {

@@ -123,7 +123,7 @@ extension Stack {
         blocks[index].unreadByteCount &+= unread
         if !blocks[index].reassembly.isEmpty { fillGap(index, &events) }
         if hasFIN && !blocks[index].flags.contains(.peerFinished) { finish(index, byPeer: &events) }
-        if !blocks[index].flags.contains(.acknowledge) { delayAcknowledgment(index) }
+        delayAcknowledgment(index)
     }
 
     /// The bytes just accepted may join ranges received before them (§3.10.7.4: ACK at once when a gap is filled).

@@ -38,12 +38,11 @@ extension Stack {
     }
 
     private mutating func abort(_ index: UInt32, sequence: SequenceNumber) {
-        let block = blocks[index]
-        if block.state != .synSent && block.state != .timeWait {
+        if blocks[index].state != .synSent && blocks[index].state != .timeWait {
             sendReset(
                 Reply(
-                    identity: block.identity, link: block.link, sequence: sequence, acknowledgment: block.receiveNext,
-                    control: [.rst, .ack]))
+                    identity: blocks[index].identity, link: blocks[index].link, sequence: sequence,
+                    acknowledgment: blocks[index].receiveNext, control: [.rst, .ack]))
         }
         counters[.aborted] &+= 1
         release(index)

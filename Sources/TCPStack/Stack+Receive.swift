@@ -20,7 +20,10 @@ extension Stack {
         offered.clear()
         var packet = Packet()
         if let fault = packet.parse(frame) { return drop(DropCause(fault)) }
-        guard packet.transportProtocol == Packet.tcp else { return drop(.notTCP) }
+        guard packet.transportProtocol == Packet.tcp else {
+            let isICMP = packet.transportProtocol == (packet.isIPv6 ? Packet.icmpv6 : Packet.icmp)
+            return isICMP ? errorArrives(frame, packet) : drop(.notTCP)
+        }
         var segment = SegmentHeader()
         guard segment.parse(frame, packet) else { return drop(.malformedTCP) }
         guard acceptsChecksum(frame, packet) else { return drop(.tcpChecksum) }
@@ -79,6 +82,7 @@ extension Stack {
         }
         // Second, check for an ACK.
         if segment.control.contains(.ack) {
+            if let arrival = acceptCookie(identity, hash, frame, packet, segment) { return arrival }
             reset(identity, link, answering: segment)
             return drop(.noListener)
         }

@@ -20,23 +20,29 @@ extension Stack {
     private mutating func writeSynchronize(_ index: UInt32, _ frame: inout MutableRawSpan) -> Segment {
         let hasPeer = blocks[index].state == .synReceived
         let window = blocks[index].windowField(isSynchronize: true)
-        let block = blocks[index]
-        let hasTimestamps = hasPeer ? block.flags.contains(.timestamps) : configuration.usesTimestamps
-        let options = SynchronizeOptions(
-            segmentSize: UInt16(configuration.mtu - block.ipHeaderByteCount - 20),
-            timestamps: hasTimestamps ? (block.timestampNow(now), hasPeer ? block.recentTimestamp : 0) : nil,
-            permitsSACK: hasPeer ? block.flags.contains(.selective) : configuration.usesSelectiveAcknowledgment,
-            windowShift: !hasPeer || block.flags.contains(.scaling) ? configuration.receiveShift : nil)
+        let options = synchronizeOptions(index, hasPeer: hasPeer)
         let writer = SegmentWriter(
-            &frame, block.identity, block.link, optionByteCount: options.byteCount, payloadByteCount: 0,
+            &frame, blocks[index].identity, blocks[index].link, optionByteCount: options.byteCount, payloadByteCount: 0,
             hopLimit: configuration.hopLimit)
         writer.writeTCP(
-            &frame, block.identity, block.initialSendSequence, block.receiveNext, hasPeer ? [.syn, .ack] : .syn,
-            window: window)
+            &frame, blocks[index].identity, blocks[index].initialSendSequence, blocks[index].receiveNext,
+            hasPeer ? [.syn, .ack] : .syn, window: window)
         options.write(&frame, at: writer.transport &+ 20)
         let end = writer.transport &+ 20 &+ options.byteCount
         return Segment(
             connection: nil, byteCount: end, payload: end..<end, streamOffset: 0, checksumStart: writer.transport)
+    }
+
+    /// A SYN offers all this end can do; a SYN,ACK what both can.
+    private func synchronizeOptions(_ index: UInt32, hasPeer: Bool) -> SynchronizeOptions {
+        let flags = blocks[index].flags
+        let hasTimestamps = hasPeer ? flags.contains(.timestamps) : configuration.usesTimestamps
+        let timestamps = (blocks[index].timestampNow(now), hasPeer ? blocks[index].recentTimestamp : 0)
+        return SynchronizeOptions(
+            segmentSize: UInt16(configuration.mtu - blocks[index].ipHeaderByteCount - 20),
+            timestamps: hasTimestamps ? timestamps : nil,
+            permitsSACK: hasPeer ? flags.contains(.selective) : configuration.usesSelectiveAcknowledgment,
+            windowShift: !hasPeer || flags.contains(.scaling) ? configuration.receiveShift : nil)
     }
 
     private mutating func writeSegment(_ index: UInt32, _ plan: Plan, _ frame: inout MutableRawSpan) -> Segment {
@@ -137,6 +143,7 @@ extension Stack {
         blocks[index].scoreboard.retransmit(plan.record, length, at: now, in: &records)
         blocks[index].recovery.transmit(length)
         blocks[index].retransmittedSegmentCount &+= 1
+        if blocks[index].recovery.phase != .open { blocks[index].spurious.retransmitted(at: now) }
         counters[.retransmittedSegments] &+= 1
         counters[.retransmittedBytes] &+= UInt64(plan.byteCount)
         if blocks[index].flags.contains(.tailProbe) {

@@ -23,6 +23,7 @@ public struct Stack: ~Copyable {
     var resets: RateLimit
 
     let initialSequence: InitialSequence
+    var cookies: SYNCookie
     /// The time of the call under way or of the last one; calls of the application happen at that time.
     var now = Instant(nanoseconds: 0)
     var halfOpenCount = 0
@@ -52,6 +53,7 @@ public struct Stack: ~Copyable {
         listeners = Listeners(capacity: configuration.listenerCapacity)
         resets = RateLimit(perSecond: configuration.resetLimit)
         initialSequence = InitialSequence(secret: configuration.secret)
+        cookies = SYNCookie(secret: configuration.secret)
     }
 
     /// Accepts connections to `endpoint`; the address `::` is any. False when the table is full.
@@ -105,25 +107,6 @@ extension Stack {
 
     public func information(_ connection: ConnectionID) -> ConnectionInformation? {
         guard let index = index(of: connection) else { return nil }
-        let block = blocks[index]
-        return ConnectionInformation(
-            state: block.state,
-            peer: Endpoint(address: block.identity.peer, port: block.identity.peerPort),
-            local: Endpoint(address: block.identity.local, port: block.identity.localPort),
-            smoothedRoundTripNanoseconds: block.estimator.smoothed,
-            roundTripVarianceNanoseconds: block.estimator.variance,
-            minimumRoundTripNanoseconds: block.estimator.minimum,
-            retransmissionTimeoutNanoseconds: block.estimator.timeout(limits: timing.limits),
-            congestionWindow: block.congestion.window,
-            slowStartThreshold: block.congestion.slowStartThreshold,
-            sendWindow: block.sendWindow,
-            receiveWindow: block.receiveRight - block.receiveNext,
-            maximumSegmentSize: block.segmentSize,
-            bytesInFlight: block.flightSize,
-            retransmittedSegments: block.retransmittedSegmentCount,
-            bytesPromised: block.promisedOffset,
-            bytesAcknowledged: min(block.acknowledgedOffset, block.promisedOffset),
-            bytesReceived: block.bytesReceived,
-            unreadByteCount: block.unreadByteCount)
+        return blocks[index].information(timing.limits)
     }
 }

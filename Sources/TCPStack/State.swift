@@ -24,3 +24,27 @@ public struct ConnectionInformation: Sendable, BitwiseCopyable {
     public var bytesReceived: UInt64
     public var unreadByteCount: UInt32
 }
+
+extension TransmissionControlBlock {
+    func information(_ limits: TimeoutLimits) -> ConnectionInformation {
+        return ConnectionInformation(
+            state: state,
+            peer: Endpoint(address: identity.peer, port: identity.peerPort),
+            local: Endpoint(address: identity.local, port: identity.localPort),
+            smoothedRoundTripNanoseconds: estimator.smoothed,
+            roundTripVarianceNanoseconds: estimator.variance,
+            minimumRoundTripNanoseconds: estimator.minimum,
+            retransmissionTimeoutNanoseconds: estimator.timeout(limits: limits),
+            congestionWindow: congestion.window,
+            slowStartThreshold: congestion.slowStartThreshold,
+            sendWindow: sendWindow,
+            receiveWindow: receiveRight - receiveNext,
+            maximumSegmentSize: segmentSize,
+            bytesInFlight: flightSize,
+            retransmittedSegments: retransmittedSegmentCount,
+            bytesPromised: promisedOffset,
+            bytesAcknowledged: min(acknowledgedOffset, promisedOffset),
+            bytesReceived: bytesReceived,
+            unreadByteCount: unreadByteCount)
+    }
+}

@@ -21,6 +21,7 @@ struct TimerWheel: ~Copyable {
     /// Every slot before this tick was emptied.
     private var currentTick: UInt64 = 0
     private var started = false
+    private let inPlace = InPlace()
 
     init(capacity: Int) { entries = MappedTable(capacity: capacity) }
 

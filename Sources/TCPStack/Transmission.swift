@@ -1,5 +1,5 @@
 /// A range of sequence numbers that was sent at one time and is not acknowledged cumulatively.
-struct Transmission: PoolElement {
+struct Transmission: PoolElement, BitwiseCopyable {
     var next: UInt32 = noIndex
     var previous: UInt32 = noIndex
     var start: SequenceNumber

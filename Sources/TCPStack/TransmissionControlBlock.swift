@@ -1,7 +1,8 @@
 import PacketHeaders
 
 /// One connection's state (RFC 9293 §3.3.1), of fixed size; what varies lives in the stack's pools.
-struct TransmissionControlBlock: PoolElement {
+/// It is too large to be copied by accident, so it cannot be.
+struct TransmissionControlBlock: ~Copyable, PoolElement {
     /// Odd while the block is in use; survives reuse, which makes old IDs stale.
     var generation: UInt32
     var tableHash: UInt32
@@ -41,6 +42,8 @@ struct TransmissionControlBlock: PoolElement {
     /// The peer's MSS option, and the path's MTU.
     var peerSegmentSize: UInt16 = 536
     var pathMTU: UInt16
+    /// The largest payload with no option but timestamps.
+    var segmentSize: UInt32 = 524
     var timestampOffset: UInt32 = 0
     /// TS.Recent and when it was taken (RFC 7323 §4.3, §5.5).
     var recentTimestamp: UInt32 = 0
@@ -62,13 +65,17 @@ struct TransmissionControlBlock: PoolElement {
     var recovery = Recovery()
     var rack: RACK
     var scoreboard = SACKScoreboard()
+    var hyStart: HyStart
+    var spurious = SpuriousRetransmission()
     var duplicateAcknowledgmentCount: UInt8 = 0
     /// SND.NXT when a tail loss probe was sent (RFC 8985 §7.3), while `tailProbeOutstanding`.
     var tailProbeEnd = SequenceNumber(0)
     var probeCount: UInt8 = 0
     var retransmittedSegmentCount: UInt32 = 0
 
-    // Receiving.
+    // Receiving, and how fast (for the size of the window).
+    var roundStartedAt: UInt64 = 0
+    var roundStart = SequenceNumber(0)
     var reassembly = Reassembly()
     /// Where FIN arrived out of order, while `finHeld`.
     var finSequence = SequenceNumber(0)
@@ -89,6 +96,8 @@ struct TransmissionControlBlock: PoolElement {
     /// The neighbours in the list of blocks in TIME_WAIT; `next` is also the free list's link.
     var next = noIndex
     var previous = noIndex
+
+    private let inPlace = InPlace()
 
     static let never = UInt64.max
 
@@ -135,10 +144,10 @@ struct TransmissionControlBlock: PoolElement {
     var usesIPv6: Bool { !identity.peer.isIPv4 }
     var ipHeaderByteCount: Int { usesIPv6 ? 40 : 20 }
 
-    /// The largest payload with no option but timestamps (RFC 6691).
-    var segmentSize: UInt32 {
+    /// After an option or the path changed it (RFC 6691).
+    mutating func updateSegmentSize() {
         let path = UInt32(pathMTU) &- UInt32(ipHeaderByteCount) &- 20
-        return min(UInt32(peerSegmentSize), path) &- (flags.contains(.timestamps) ? 12 : 0)
+        segmentSize = min(UInt32(peerSegmentSize), path) &- (flags.contains(.timestamps) ? 12 : 0)
     }
 
     var flightSize: UInt32 { sendNext - sendUnacknowledged }

@@ -1,3 +1,4 @@
+import Glibc
 import PacketHeaders
 public import TCPStack
 
@@ -43,8 +44,43 @@ public final class SimulatedHost {
         frame = [UInt8](repeating: 0, count: configuration.mtu + 18)
     }
 
-    public static func byte(_ offset: UInt64, salt: UInt64) -> UInt8 {
-        UInt8(truncatingIfNeeded: (offset &+ salt) &* 0x9E37_79B9_7F4A_7C15 >> 40)
+    /// The streams' content: byte `offset` is entry `(offset + salt) % period`. The period is prime, so that a stream
+    /// shifted by anything a segment's length is made of differs.
+    private static let period = 65_521
+    private static let pattern: [UInt8] = {
+        var random = SeededRandom(seed: 0x5EED)
+        // Twice the period and more: any run of up to a period lies in it in one piece.
+        let once = (0..<period).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        return once + once
+    }()
+
+    private static func patternOffset(_ offset: UInt64, salt: UInt64) -> Int { Int((offset &+ salt) % UInt64(period)) }
+
+    /// Where `bytes` first differs from the stream at `offset`.
+    private static func mismatch(_ bytes: RawSpan, at offset: UInt64, salt: UInt64) -> UInt64? {
+        var done = 0
+        while done < bytes.byteCount {
+            let count = min(bytes.byteCount - done, period)
+            let start = patternOffset(offset + UInt64(done), salt: salt)
+            // Safe: both runs are of `count` bytes.
+            let isSame = unsafe bytes.extracting(done..<done + count).withUnsafeBytes { left in
+                unsafe pattern.withUnsafeBytes { unsafe memcmp(left.baseAddress!, $0.baseAddress! + start, count) == 0 }
+            }
+            if !isSame { return offset + UInt64(done) }
+            done += count
+        }
+        return nil
+    }
+
+    private static func fill(_ bytes: inout MutableRawSpan, _ range: Range<Int>, at offset: UInt64, salt: UInt64) {
+        let start = patternOffset(offset, salt: salt)
+        precondition(range.upperBound <= bytes.byteCount && range.count <= period)
+        // Safe: the range was checked, and the pattern holds a period from any start.
+        unsafe bytes.withUnsafeMutableBytes { target in
+            unsafe pattern.withUnsafeBytes {
+                _ = unsafe memcpy(target.baseAddress! + range.lowerBound, $0.baseAddress! + start, range.count)
+            }
+        }
     }
 
     public func connect(to peer: Endpoint, from local: Endpoint, by path: LinkPath, at now: Instant) -> ConnectionID? {
@@ -82,9 +118,8 @@ public final class SimulatedHost {
             // Safe: any byte is a value of UInt8.
             var bytes = unsafe span.mutableBytes
             guard let segment = stack.nextSegment(into: &bytes, at: now) else { return }
-            for (position, offset) in segment.payload.enumerated() {
-                let value = Self.byte(segment.streamOffset + UInt64(position), salt: salt)
-                bytes.storeBytes(of: value, toByteOffset: offset, as: UInt8.self)
+            if !segment.payload.isEmpty {
+                Self.fill(&bytes, segment.payload, at: segment.streamOffset, salt: salt)
             }
             stack.seal(segment, &bytes)
             segmentCount += 1
@@ -120,12 +155,8 @@ public final class SimulatedHost {
     private func read(_ id: ConnectionID, at now: Instant) {
         let count = min(stack.unreadByteCount(id), traffic.readLimit)
         guard count > 0 else { return }
-        var mismatch: UInt64?
         let start = streams[id]?.received ?? 0
-        for offset in 0..<count where mismatch == nil {
-            let value: UInt8 = stack.unread(id).bigEndian(at: offset)
-            if value != Self.byte(start + UInt64(offset), salt: peerSalt) { mismatch = start + UInt64(offset) }
-        }
+        let mismatch = Self.mismatch(stack.unread(id).extracting(first: count), at: start, salt: peerSalt)
         streams[id]?.received += UInt64(count)
         if let mismatch, streams[id]?.mismatch == nil { streams[id]?.mismatch = mismatch }
         stack.consume(id, count)
@@ -135,11 +166,8 @@ public final class SimulatedHost {
 
     private func check(_ bytes: RawSpan, _ id: ConnectionID) {
         let start = streams[id]?.received ?? 0
-        for offset in 0..<bytes.byteCount {
-            let value: UInt8 = bytes.bigEndian(at: offset)
-            if value != Self.byte(start + UInt64(offset), salt: peerSalt) && streams[id]?.mismatch == nil {
-                streams[id]?.mismatch = start + UInt64(offset)
-            }
+        if let mismatch = Self.mismatch(bytes, at: start, salt: peerSalt), streams[id]?.mismatch == nil {
+            streams[id]?.mismatch = mismatch
         }
         streams[id]?.received += UInt64(bytes.byteCount)
     }

@@ -157,13 +157,11 @@ import Testing
         return unsafe scratch.withUnsafeMutableBytes { buffer in
             var writer = unsafe ByteWriter(buffer.baseAddress!, capacity: buffer.count)
             let slice = ByteSlice(0, bytes.count)
-            switch unsafe RequestPath.plain(bytes.span.bytes, slice, scratch: &writer) {
-            case .invalid(let status): return "\(status.rawValue)"
-            case .path(let path):
-                let source = path.storage == .request ? bytes[...] : unsafe Array(buffer)[...]
-                let text = String(decoding: source[path.bytes.range], as: UTF8.self)
-                return text + (path.isDirectory ? "/" : "") + (path.hasDotFile ? " dot" : "")
-            }
+            var path = RequestPath()
+            if let status = unsafe path.set(bytes.span.bytes, slice, scratch: &writer) { return "\(status.rawValue)" }
+            let source = path.storage == .request ? bytes[...] : unsafe Array(buffer)[...]
+            let text = String(decoding: source[path.bytes.range], as: UTF8.self)
+            return text + (path.isDirectory ? "/" : "") + (path.hasDotFile ? " dot" : "")
         }
     }
 

@@ -2,8 +2,8 @@ import BPF
 import CBPFTypes
 import Dispatch
 import Synchronization
-import Testing
 import TestSupport
+import Testing
 
 @testable import Manager
 
@@ -69,7 +69,8 @@ struct AssignmentRaceTests {
         #expect(bench.steering.maps.bindings.keys.isEmpty)
         // Every slot is still in the queue exactly once.
         for client in 1...Self.slots {
-            try bench.steer(Client.syn(from: "10.2.0.\(client)"), .redirect, "steer_redirect_assigned", "steer_assigned")
+            try bench.steer(
+                Client.syn(from: "10.2.0.\(client)"), .redirect, "steer_redirect_assigned", "steer_assigned")
         }
         try bench.steer(Client.syn(from: "10.2.0.99"), .pass, "steer_pass_refused")
     }
@@ -84,7 +85,9 @@ struct AssignmentRaceTests {
         let clients = (0..<Self.slots).compactMap { bench.steering.binding(of: $0)?.client }
         #expect(Set(clients).count == Int(Self.slots))
         let after = try bench.snapshot()
-        #expect(after["steer_pass_refused", default: 0] - before["steer_pass_refused", default: 0] == 200 - UInt64(Self.slots))
+        #expect(
+            after["steer_pass_refused", default: 0] - before["steer_pass_refused", default: 0] == 200
+                - UInt64(Self.slots))
     }
 
     @Test("half-open counts stay right")

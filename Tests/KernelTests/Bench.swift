@@ -3,8 +3,8 @@ import CBPFTypes
 import Glibc
 import Linux
 import Synchronization
-import Testing
 import TestSupport
+import Testing
 
 @testable import Manager
 
@@ -80,7 +80,8 @@ final class Bench {
 
     /// Runs `steer` on the frame; checks the verdict, that the frame is unchanged, and that exactly these counters moved.
     func steer(
-        _ frame: PacketBuilder, _ verdict: Verdict, _ counters: String..., location: Testing.SourceLocation = #_sourceLocation
+        _ frame: PacketBuilder, _ verdict: Verdict, _ counters: String...,
+        location: Testing.SourceLocation = #_sourceLocation
     ) throws {
         try steer(bytes: frame.bytes, verdict, counters, location)
     }

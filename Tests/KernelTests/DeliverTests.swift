@@ -1,8 +1,8 @@
 import BPF
 import Glibc
 import Linux
-import Testing
 import TestSupport
+import Testing
 
 @testable import Manager
 

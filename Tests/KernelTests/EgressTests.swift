@@ -1,7 +1,7 @@
 import BPF
 import CBPFTypes
-import Testing
 import TestSupport
+import Testing
 
 @testable import Manager
 
@@ -38,13 +38,19 @@ struct EgressTests {
 
     static let violations: [(String, PacketBuilder, String)] = [
         ("another client", answer.with { $0.destination = [10, 0, 0, 3] }, "egress_drop_destination"),
-        ("everybody (directed broadcast)", answer.with { $0.destination = [10, 0, 0, 255] }, "egress_drop_destination"),
+        (
+            "everybody (directed broadcast)", answer.with { $0.destination = [10, 0, 0, 255] },
+            "egress_drop_destination"
+        ),
         ("a spoofed source address", answer.with { $0.source = [10, 0, 0, 9] }, "egress_drop_source"),
         ("the client's own address as source", answer.with { $0.source = [10, 0, 0, 2] }, "egress_drop_source"),
         ("another source port", answer.with { $0.sourcePort = 22 }, "egress_drop_source"),
         ("the service's port over the wrong protocol", Client.syn.reversed(.udp), "egress_drop_source"),
         ("a spoofed source MAC address", answer.with { $0.sourceMAC = [2, 0, 0, 0, 0, 0x99] }, "egress_drop_link"),
-        ("another destination MAC address", answer.with { $0.destinationMAC = [2, 0, 0, 0, 0, 0x99] }, "egress_drop_link"),
+        (
+            "another destination MAC address", answer.with { $0.destinationMAC = [2, 0, 0, 0, 0, 0x99] },
+            "egress_drop_link"
+        ),
         ("broadcast", answer.with { $0.destinationMAC = [255, 255, 255, 255, 255, 255] }, "egress_drop_link"),
         ("ARP", answer.with { $0.rawPayload = (0x0806, [UInt8](repeating: 0, count: 28)) }, "egress_drop_not_ip"),
         ("a VLAN tag in the data", answer.with { $0.vlans = [5] }, "egress_drop_not_ip"),
@@ -54,10 +60,14 @@ struct EgressTests {
         ("IPv4 options", answer.with { $0.ipv4Options = [131, 7, 4, 10, 0, 0, 9, 0] }, "egress_drop_protocol"),
         ("a first fragment", answer.with { $0.fragment = (0, true) }, "egress_drop_fragment"),
         ("a later fragment", answer.with { $0.fragment = (10, false) }, "egress_drop_fragment"),
-        ("IPv4 that says version 6", answer.with { $0.rawPayload = (0x0800, [0x65] + $0.packet.dropFirst()) },
-            "egress_drop_malformed"),
-        ("half a TCP header", answer.with { $0.rawPayload = (0x0800, Array($0.packet.prefix(30))) },
-            "egress_drop_malformed"),
+        (
+            "IPv4 that says version 6", answer.with { $0.rawPayload = (0x0800, [0x65] + $0.packet.dropFirst()) },
+            "egress_drop_malformed"
+        ),
+        (
+            "half a TCP header", answer.with { $0.rawPayload = (0x0800, Array($0.packet.prefix(30))) },
+            "egress_drop_malformed"
+        ),
     ]
 
     @Test("refuses", arguments: violations)
@@ -76,10 +86,12 @@ struct EgressTests {
     func refusedIPv6() throws {
         try bind()
         let answer = Client.syn6.answer()
-        try bench.egress(answer.with { $0.extensions = [(43, [0, 0, 0, 0, 0, 0])] }, from: 1, .drop, "egress_drop_protocol")
+        try bench.egress(
+            answer.with { $0.extensions = [(43, [0, 0, 0, 0, 0, 0])] }, from: 1, .drop, "egress_drop_protocol")
         try bench.egress(answer.with { $0.fragment = (0, true) }, from: 1, .drop, "egress_drop_protocol")
         try bench.egress(
-            answer.with { $0.destination = PacketBuilder.address("fd00::3") }, from: 1, .drop, "egress_drop_destination")
+            answer.with { $0.destination = PacketBuilder.address("fd00::3") }, from: 1, .drop, "egress_drop_destination"
+        )
         try bench.egress(answer, from: 0, .drop, "egress_drop_destination")
     }
 

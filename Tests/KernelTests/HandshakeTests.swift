@@ -1,7 +1,7 @@
 import BPF
 import CBPFTypes
-import Testing
 import TestSupport
+import Testing
 
 @testable import Manager
 

@@ -1,5 +1,5 @@
-import Testing
 import TestSupport
+import Testing
 
 @testable import Manager
 
@@ -29,7 +29,8 @@ struct ICMPErrorTests {
         "go to the NF",
         arguments: [
             fragmentationNeeded(), segment.icmpError(from: "192.0.2.1", type: 3, code: 1, quotes: 28),
-            segment.icmpError(from: "192.0.2.1", type: 11, code: 0), segment.icmpError(from: "10.0.0.2", type: 12, code: 0),
+            segment.icmpError(from: "192.0.2.1", type: 11, code: 0),
+            segment.icmpError(from: "10.0.0.2", type: 12, code: 0),
             fragmentationNeeded(segment.with { $0.ipv4Options = [1, 1, 1, 0] }).with { $0.vlans = [9] },
             packetTooBig(), segment6.icmpError(from: "2001:db8::1", type: 1, code: 0),
             segment6.icmpError(from: "2001:db8::1", type: 3, code: 0),

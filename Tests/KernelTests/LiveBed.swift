@@ -3,8 +3,8 @@ import CLinux
 import Foundation
 import Glibc
 import Linux
-import Testing
 import TestSupport
+import Testing
 import XSK
 
 @testable import Manager
@@ -86,16 +86,13 @@ final class LiveBed {
 
     @discardableResult
     static func run(_ tool: String, _ arguments: [String]) throws -> String {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: tool)
-        process.arguments = arguments
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw CommandFailed(command: "\(tool) \(arguments)", output: text) }
+        // popen(3): Foundation's Process was seen to wait for ever for a command that had ended.
+        let command = ([tool] + arguments).map { "'\($0)'" }.joined(separator: " ")
+        guard let stream = unsafe popen("\(command) 2>&1", "r") else { throw Errno.current }
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        let count = unsafe fread(&bytes, 1, bytes.count, stream)
+        let text = String(decoding: bytes.prefix(count), as: UTF8.self)
+        guard unsafe pclose(stream) == 0 else { throw CommandFailed(command: command, output: text) }
         return text
     }
 

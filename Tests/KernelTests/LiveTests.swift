@@ -1,8 +1,8 @@
 import BPF
 import Glibc
 import Linux
-import Testing
 import TestSupport
+import Testing
 
 @testable import Manager
 
@@ -17,13 +17,15 @@ struct LiveTests {
         return try Steering(instance: "\(name)-\(getpid())", limits: Self.limits)
     }
 
-    private func define(_ steering: Steering, overflow: ServiceDefinition.Overflow = .refuse) throws {
+    private func define(
+        _ steering: Steering, overflow: ServiceDefinition.Overflow = .refuse, returnsByRoute: Bool = false
+    ) throws {
         try steering.define(
             ServiceDefinition(
                 id: Self.service, isolation: .client, overflow: overflow,
                 endpoints: [
                     .init(address: IPAddress("10.99.0.1"), port: 80), .init(address: IPAddress("fd99::1"), port: 80),
-                ]))
+                ], returnsByRoute: returnsByRoute))
     }
 
     private func value(_ steering: Steering, _ counter: String) throws -> UInt64 {
@@ -79,7 +81,8 @@ struct LiveTests {
         for (frame, counter) in forbidden {
             let before = try value(steering, counter)
             try slots[0].output.send(frame)
-            #expect(wire.receive(milliseconds: 100) { Array($0.dropFirst(12)) == Array(frame.bytes.dropFirst(12)) } == nil)
+            #expect(
+                wire.receive(milliseconds: 100) { Array($0.dropFirst(12)) == Array(frame.bytes.dropFirst(12)) } == nil)
             #expect(try value(steering, counter) == before + 1)
         }
         // Nor to the host itself.
@@ -165,6 +168,34 @@ struct LiveTests {
         #expect(throws: Never.self) { try LiveBed.run("/usr/sbin/ip", ping) }
     }
 
+    @Test("return by route: the kernel's tables say where and to which MAC address")
+    func returnByRoute() throws {
+        let bed = try LiveBed()
+        let steering = try steering()
+        defer { try? steering.tearDown() }
+        _ = try steering.attach(port: bed.port())
+        try define(steering, returnsByRoute: true)
+        let router: [UInt8] = [2, 0, 0, 0, 0, 0x77]
+        let wire = try bed.tap("client0", in: bed.client)
+        for (number, address) in ["10.99.0.20", "fd99::20"].enumerated() {
+            try LiveBed.ip("neigh", "add", address, "lladdr", "2:0:0:0:0:77", "dev", "port0", in: bed.host)
+            let slot = try bed.makeSlot(number)
+            try steering.admit(slot.attachment(UInt32(number), service: Self.service))
+            try steering.offer(slot: UInt32(number), service: Self.service)
+            let syn = try syn(bed, from: address)
+            try wire.send(syn)
+            #expect(slot.receive() == syn.bytes)
+            try slot.output.send(syn.answer())
+            let routed = syn.answer().with { $0.destinationMAC = router }.bytes
+            #expect(wire.receive { $0 == routed } != nil)
+            let beyond = syn.answer().with {
+                $0.destination = PacketBuilder.address(number == 0 ? "10.98.0.1" : "fd98::1")
+            }
+            try slot.output.send(beyond)
+        }
+        #expect(try value(steering, "egress_drop_destination") == 2)
+    }
+
     @Test("a foreign XDP program is named and stays")
     func foreign() throws {
         let bed = try LiveBed()
@@ -238,7 +269,9 @@ struct LiveTests {
         #expect(slot.receive() == syn.bytes)
         try slot.output.send(syn.answer())
         #expect(wire.receive { $0 == syn.answer().bytes } != nil)
-        #expect(throws: SteeringError.instanceExists(instance)) { try Steering(instance: instance, limits: Self.limits) }
+        #expect(throws: SteeringError.instanceExists(instance)) {
+            try Steering(instance: instance, limits: Self.limits)
+        }
 
         #expect(try Steering.removeLeftovers(instance: instance))
         #expect(try AttachedXDP.query(device: port.index, deviceName: port.name) == nil)
@@ -258,7 +291,9 @@ struct LiveTests {
         for round in 0..<3 {
             let slot = try bed.makeSlot(round)
             try steering.admit(slot.attachment(0, service: Self.service))
-            #expect(throws: SteeringError.slotInUse(0)) { try steering.admit(slot.attachment(0, service: Self.service)) }
+            #expect(throws: SteeringError.slotInUse(0)) {
+                try steering.admit(slot.attachment(0, service: Self.service))
+            }
             try steering.offer(slot: 0, service: Self.service)
             #expect(throws: SteeringError.slotNotReady(0)) { try steering.offer(slot: 0, service: Self.service) }
             try wire.send(try syn(bed))

@@ -1,7 +1,7 @@
 import BPF
 import CBPFTypes
-import Testing
 import TestSupport
+import Testing
 
 @testable import Manager
 
@@ -62,7 +62,9 @@ struct SteerBindingTests {
         try bench.define(.none)
         try bench.steer(Client.syn, .pass, "steer_pass_dead_slot")
         try bench.offer(5)
-        for frame in [Client.syn, Client.syn.ack(), Client.syn6, Client.datagram, Client.syn(from: "10.9.9.9").flags(.rst)] {
+        for frame in [
+            Client.syn, Client.syn.ack(), Client.syn6, Client.datagram, Client.syn(from: "10.9.9.9").flags(.rst),
+        ] {
             try bench.steer(frame, .redirect, "steer_redirect_sole")
         }
         #expect(bench.steering.maps.bindings.keys.isEmpty)
@@ -137,7 +139,11 @@ struct SteerBindingTests {
         // Releasing the slot releases the guest, too.
         try bench.steering.unbind(slot: 0)
         try bench.steer(late.ack(), .pass, "steer_pass_dead_slot")
-        try bench.steer(late.ack(), .pass, "steer_pass_no_binding")
+        // And its next SYN replaces the void binding.
+        try bench.steering.retire(slot: 0)
+        try bench.offer(0)
+        try bench.steer(late, .redirect, "steer_redirect_assigned", "steer_assigned")
+        try bench.steer(late.ack(), .redirect, "steer_redirect_bound")
     }
 
     @Test("an overloaded service sheds new clients and keeps its own")
@@ -168,10 +174,55 @@ struct SteerBindingTests {
     func staleIdle() throws {
         try bench.define()
         try bench.offer(0, 1)
+        let queue = try #require(bench.steering.idleQueues[Bench.service])
+        // As if the queue's entry of slot 0 came back after `unbind` took it out.
+        let popped = queue.queue.pop()
+        let stale = try #require(popped)
+        try queue.queue.push(onvm_idle_slot(slot: stale.slot, generation: stale.generation))
+        let other = queue.queue.pop()
+        try queue.queue.push(try #require(other))
         try bench.steering.unbind(slot: 0)
+        let left = queue.queue.pop()
+        #expect(left?.slot == 1)
+        try queue.queue.push(stale)
+        try queue.queue.push(try #require(left))
         #expect(bench.steering.idleCount(service: Bench.service) == 1)
         try bench.steer(Client.syn, .redirect, "steer_stale_idle", "steer_redirect_assigned", "steer_assigned")
         #expect(bench.steering.binding(of: 1) != nil)
+    }
+
+    @Test("slots that die again and again while idle do not fill the queue, and the others stay in it")
+    func idleChurn() throws {
+        try bench.define()
+        try bench.offer(0, 1, 2)
+        for _ in 0..<500 {
+            try bench.steering.unbind(slot: 1)
+            try bench.steering.retire(slot: 1)
+            try bench.offer(1)
+        }
+        #expect(bench.steering.idleCount(service: Bench.service) == 3)
+        for client in 1...3 {
+            try bench.steer(Client.syn(from: "10.2.0.\(client)"), .redirect, "steer_redirect_assigned", "steer_assigned")
+        }
+        try bench.steer(Client.syn(from: "10.2.0.4"), .pass, "steer_pass_refused")
+    }
+
+    @Test("a binding that points to another client's slot does not open it")
+    func misdirected() throws {
+        try bench.define()
+        try bench.offer(0, 1)
+        try bench.steer(Client.syn, .redirect, "steer_redirect_assigned", "steer_assigned")
+        var key = onvm_binding_key()
+        key.service = Bench.service
+        key.client = onvm_address(try #require(IPAddress("10.0.0.66")))
+        var binding = onvm_binding()
+        binding.slot = 0
+        binding.generation = try bench.steering.state(of: 0).generation
+        try bench.steering.maps.bindings.update(key, binding)
+        let intruder = Client.syn(from: "10.0.0.66")
+        try bench.steer(intruder.ack(), .pass, "steer_pass_dead_slot")
+        try bench.steer(intruder, .redirect, "steer_redirect_assigned", "steer_assigned")
+        #expect(bench.steering.binding(of: 1)?.client == IPAddress("10.0.0.66"))
     }
 
     @Test("a slot without a device leaves its traffic to the stack")

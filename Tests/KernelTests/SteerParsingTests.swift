@@ -1,5 +1,5 @@
-import Testing
 import TestSupport
+import Testing
 
 /// What `steer` leaves to the kernel's stack, by cause. A service with an idle slot exists, so only the frame decides.
 @Suite("steer: frames that are not ours", .serialized)
@@ -13,21 +13,32 @@ struct SteerParsingTests {
     }
 
     static let foreign: [(String, PacketBuilder, String)] = [
-        ("ARP to a unicast address", Client.syn.with { $0.rawPayload = (0x0806, [UInt8](repeating: 0, count: 28)) },
-            "steer_pass_not_ip"),
-        ("broadcast", Client.syn.with { $0.destinationMAC = [255, 255, 255, 255, 255, 255] }, "steer_pass_not_unicast"),
-        ("multicast (neighbour solicitation)", Client.syn6.with { $0.destinationMAC = [0x33, 0x33, 0, 0, 0, 1] },
-            "steer_pass_not_unicast"),
+        (
+            "ARP to a unicast address", Client.syn.with { $0.rawPayload = (0x0806, [UInt8](repeating: 0, count: 28)) },
+            "steer_pass_not_ip"
+        ),
+        (
+            "broadcast", Client.syn.with { $0.destinationMAC = [255, 255, 255, 255, 255, 255] },
+            "steer_pass_not_unicast"
+        ),
+        (
+            "multicast (neighbour solicitation)", Client.syn6.with { $0.destinationMAC = [0x33, 0x33, 0, 0, 0, 1] },
+            "steer_pass_not_unicast"
+        ),
         ("two VLAN tags", Client.syn.with { $0.vlans = [5, 6] }, "steer_pass_not_ip"),
         ("IPv4 first fragment", Client.syn.with { $0.fragment = (0, true) }, "steer_pass_first_fragment"),
         ("IPv4 later fragment", Client.syn.with { $0.fragment = (185, false) }, "steer_pass_later_fragment"),
         ("IPv6 first fragment", Client.syn6.with { $0.fragment = (0, true) }, "steer_pass_first_fragment"),
         ("IPv6 later fragment", Client.syn6.with { $0.fragment = (180, true) }, "steer_pass_later_fragment"),
-        ("IPv6 with five extension headers",
+        (
+            "IPv6 with five extension headers",
             Client.syn6.with { $0.extensions = Array(repeating: (60, [UInt8](repeating: 0, count: 6)), count: 5) },
-            "steer_pass_extension"),
-        ("IPv6 routing header with segments left",
-            Client.syn6.with { $0.extensions = [(43, [0, 1, 0, 0, 0, 0])] }, "steer_pass_extension"),
+            "steer_pass_extension"
+        ),
+        (
+            "IPv6 routing header with segments left",
+            Client.syn6.with { $0.extensions = [(43, [0, 1, 0, 0, 0, 0])] }, "steer_pass_extension"
+        ),
         ("IPv6 authentication header", Client.syn6.with { $0.transport = .other(51) }, "steer_pass_extension"),
         ("ping", Client.syn.with { $0.transport = .icmp(type: 8) }, "steer_pass_protocol"),
         ("IPv6 ping", Client.syn6.with { $0.transport = .icmp(type: 128) }, "steer_pass_protocol"),
@@ -35,19 +46,27 @@ struct SteerParsingTests {
         ("another port (ssh)", Client.syn.with { $0.destinationPort = 22 }, "steer_pass_no_service"),
         ("another address", Client.syn.with { $0.destination = [10, 0, 0, 9] }, "steer_pass_no_service"),
         ("the service's port over UDP", Client.datagram.with { $0.destinationPort = 80 }, "steer_pass_no_service"),
-        ("IPv4 header says version 6",
-            Client.syn.with { $0.rawPayload = (0x0800, [0x65] + $0.packet.dropFirst()) }, "steer_pass_malformed"),
-        ("IPv4 header of 16 bytes", Client.syn.with { $0.rawPayload = (0x0800, [0x44] + $0.packet.dropFirst()) },
-            "steer_pass_malformed"),
-        ("IPv4 total length below the header's",
+        (
+            "IPv4 header says version 6",
+            Client.syn.with { $0.rawPayload = (0x0800, [0x65] + $0.packet.dropFirst()) }, "steer_pass_malformed"
+        ),
+        (
+            "IPv4 header of 16 bytes", Client.syn.with { $0.rawPayload = (0x0800, [0x44] + $0.packet.dropFirst()) },
+            "steer_pass_malformed"
+        ),
+        (
+            "IPv4 total length below the header's",
             Client.syn.with { $0.rawPayload = (0x0800, [0x45, 0, 0, 19] + $0.packet.dropFirst(4)) },
-            "steer_pass_malformed"),
-        ("TCP header of 16 bytes",
+            "steer_pass_malformed"
+        ),
+        (
+            "TCP header of 16 bytes",
             Client.syn.with { frame in
                 var packet = frame.packet
                 packet[32] = 0x40
                 frame.rawPayload = (0x0800, packet)
-            }, "steer_pass_malformed"),
+            }, "steer_pass_malformed"
+        ),
     ]
 
     @Test("passes with the cause", arguments: foreign)

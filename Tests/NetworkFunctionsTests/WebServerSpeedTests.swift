@@ -108,8 +108,9 @@ import Testing
             let request = Array(text.utf8)
             var loop = Loop(root.server())
             var best = UInt64.max
-            for _ in 0..<5 {
-                let count = 200_000
+            // The best of many short runs: what the code costs when nobody else has the core.
+            for _ in 0..<100 {
+                let count = 10_000
                 let start = Self.nanoseconds()
                 let succeeded = loop.run(count, request, &payload)
                 best = min(best, (Self.nanoseconds() - start) * 10 / UInt64(count))

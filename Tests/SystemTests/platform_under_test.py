@@ -49,14 +49,14 @@ class Onvm:
         self.log = self.directory / "onvm.log"
         self.process = None
 
-    def start(self, topology, ready_within=30, prefix=()):
+    def start(self, topology, ready_within=30, prefix=(), arguments=()):
         """Runs the manager on a topology and waits until every service has the NFs its pool wants."""
         file = self.directory / "topology.yaml"
         file.write_text(topology)
         with open(self.log, "a") as log:
             log.write(f"---- {time.strftime('%H:%M:%S')} onvm run\n{topology}----\n")
             log.flush()
-            self.process = spawn(*prefix, ONVM, "run", "--netns", HOST, file, stdout=log, stderr=subprocess.STDOUT,
+            self.process = spawn(*prefix, ONVM, "run", "--netns", HOST, *arguments, file, stdout=log, stderr=subprocess.STDOUT,
                                  stdin=subprocess.DEVNULL)
         wanted = {}
         for service in topology.split("  - name: ")[1:]:

@@ -12,6 +12,11 @@ import Testing
         var random = SeededRandom(seed: seed)
         var configuration = Configuration(secret: (random.next(), random.next()))
         configuration.connectionCapacity = 64
+        // Checksums are slow in a debug build; where the path corrupts frames they must be complete.
+        if impairment.corruptPerMille == 0 {
+            configuration.trustsPartialChecksums = true
+            configuration.transmitChecksum = .partial
+        }
         change(&configuration)
         var clientTraffic = Traffic()
         clientTraffic.sendByteCount = clientBytes
@@ -53,7 +58,7 @@ import Testing
         impairment.lossPerMille = lossPerMille
         impairment.reorderPerMille = 20
         impairment.duplicatePerMille = 5
-        impairment.corruptPerMille = 5
+        impairment.corruptPerMille = seed % 4 == 0 ? 5 : 0
         let byteCount = lossPerMille == 10 ? 1_000_000 : 200_000
         let simulation = Self.simulation(
             seed: UInt64(seed), clientBytes: byteCount, serverBytes: byteCount, impairment)

@@ -56,7 +56,7 @@
     X(EGRESS_PROTOCOL, "egress_drop_protocol")          /* neither TCP nor UDP */ \
     X(EGRESS_SOURCE, "egress_drop_source")              /* source address or port is not the service's */ \
     X(EGRESS_DESTINATION, "egress_drop_destination")    /* destination is not the slot's client */ \
-    X(EGRESS_LINK, "egress_drop_link")                  /* MAC addresses or VLAN are not those of the client's frames */ \
+    X(EGRESS_LINK, "egress_drop_link")                  /* MAC addresses or VLAN are not the client's */ \
     X(EGRESS_RATE, "egress_drop_rate")                  /* over the slot's token bucket */ \
     X(EGRESS_NO_ROUTE, "egress_drop_no_route")          /* `return: route` found no way by one of our ports */
 

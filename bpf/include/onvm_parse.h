@@ -38,7 +38,7 @@ enum {
 
 enum parsed {
     PARSED,            /* TCP or UDP */
-    PARSED_ICMP_ERROR, /* the packet is the quoted one with source and destination exchanged: as if the client sent it */
+    PARSED_ICMP_ERROR, /* the packet is the quoted one, source and destination exchanged: as if the client sent it */
     NOT_IP,
     MALFORMED,
     FIRST_FRAGMENT,

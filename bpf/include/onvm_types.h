@@ -24,7 +24,7 @@ enum { ONVM_OVERFLOW_REFUSE, ONVM_OVERFLOW_SHARE, ONVM_OVERFLOW_DROP };
 
 /* onvm_service.flags */
 enum {
-    ONVM_SERVICE_RETURN_ROUTE = 1, /* the NF's frames leave by the kernel's routes, not by the port the client came by */
+    ONVM_SERVICE_RETURN_ROUTE = 1, /* the NF's frames follow the kernel's routes, not the client's way back */
 };
 
 /* onvm_flow_verdict.action */

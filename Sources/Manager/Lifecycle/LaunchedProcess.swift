@@ -12,6 +12,7 @@ final class LaunchedProcess: NetworkFunctionProcess {
     private let telemetry: Telemetry
     private let multiBuffer: Bool
     /// Set when the zygote reports the fork.
+    private(set) var pid: pid_t = 0
     private(set) var pidfd: CInt = -1
     private let loop: EventLoop
     /// Tells the launcher to let go of this object, which frees what it owns.
@@ -34,7 +35,10 @@ final class LaunchedProcess: NetworkFunctionProcess {
     var socket: CInt { xsk.descriptor.rawValue }
     var channelDescriptor: CInt { channel.socket.descriptor.rawValue }
 
-    func adopt(pidfd: CInt) { self.pidfd = pidfd }
+    func adopt(pid: pid_t, pidfd: CInt) {
+        self.pid = pid
+        self.pidfd = pidfd
+    }
 
     func bind(interfaceIndex: UInt32) throws(XSKError) {
         try xsk.bind(interfaceIndex: interfaceIndex, multiBuffer: multiBuffer)

@@ -126,7 +126,7 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
                 _ = close(pidfd)
                 return
             }
-            process.adopt(pidfd: pidfd)
+            process.adopt(pid: pid, pidfd: pidfd)
             do {
                 try loop.watch(pidfd) { [unowned self] _ in processEnded(token) }
             } catch {
@@ -134,6 +134,8 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
             }
             slots.processSpawned(token: token, pid: pid, at: .now)
         case .exited(let pid, let status):
+            // Its last words may still wait in its channel.
+            if let token = processes.first(where: { $0.value.pid == pid })?.key { readProcess(token) }
             slots.processReaped(pid: pid, how: describe(waitStatus: status), at: .now)
         case .spawnFailed(let token, let errno):
             processes[token] = nil
@@ -206,6 +208,7 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     }
 
     private func processEnded(_ token: UInt64) {
+        readProcess(token)
         guard let process = processes.removeValue(forKey: token) else { return }
         loop.forget(process.pidfd)
         slots.processEnded(token: token, at: .now)

@@ -37,7 +37,11 @@ final class ZygoteProcess {
         var pid: pid_t = 0
         var pointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
         defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
-        let result = unsafe posix_spawn(&pid, executable, &actions, &attributes, &pointers, environ)
+        // NFs have no use for the manager's environment. A crash is the kernel's to report: Swift's own handler would
+        // make system calls that no NF may make, and hide the signal.
+        var environment = unsafe [strdup("SWIFT_BACKTRACE=enable=no"), nil]
+        defer { for unsafe pointer in unsafe environment { unsafe free(pointer) } }
+        let result = unsafe posix_spawn(&pid, executable, &actions, &attributes, &pointers, &environment)
         guard result == 0 else { throw ZygoteError(executable: executable, errno: Errno(rawValue: result)) }
         return pid
     }

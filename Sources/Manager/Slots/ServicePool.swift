@@ -11,6 +11,7 @@ struct ServicePool {
     private(set) var ended: [EndCause: UInt64] = [:]
     /// The table of slots that share overflow clients must be written again.
     var shareTableIsStale = false
+    var nextOverflowNote = MonotonicTime.zero
     private var failures = 0
     private var lastFailure = MonotonicTime.zero
     private(set) var retryAt = MonotonicTime.zero

@@ -51,12 +51,21 @@ extension SlotTable {
             guard isKnown(slot), self[slot].state == .bound else { return }
             self[slot].isConfirmed = true
         case .idleEmpty(let service):
-            guard let pool = pools.first(where: { $0.service.id == service }) else { return }
-            log.notice("\(pool.service.name): a client found no idle NF (\(pool.count(.bound)) of \(pool.slots.count) have one)")
+            guard let index = pools.firstIndex(where: { $0.service.id == service }) else { return }
+            noteOverflow(index, at: now)
         case .violation(let slot, let cause):
             guard isKnown(slot) else { return }
             log.warning("\(name(slot)): the NF sent what it may not: \(cause)", metadata: ["pid": "\(self[slot].pid ?? 0)"])
         }
+    }
+
+    /// One line a second at most; the eBPF programs count every client.
+    private func noteOverflow(_ index: Int, at now: MonotonicTime) {
+        guard now >= pools[index].nextOverflowNote else { return }
+        pools[index].nextOverflowNote = now + .milliseconds(Limit.overflowNoteMilliseconds)
+        let pool = pools[index]
+        log.notice(
+            "\(pool.service.name): clients find no idle NF: \(pool.count(.bound)) of \(pool.slots.count) are taken, \(pool.starting) on their way; overflow: \(pool.service.overflow.rawValue)")
     }
 
     private func isKnown(_ slot: UInt32) -> Bool { Int(slot) < slots.count }

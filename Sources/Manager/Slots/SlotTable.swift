@@ -39,6 +39,7 @@ final class SlotTable {
         static let watchMilliseconds = 200
         static let connectionWatchMilliseconds = 50
         static let reconciliationMilliseconds = 1_000
+        static let overflowNoteMilliseconds = 1_000
         static let obituaries = 1_000
     }
 

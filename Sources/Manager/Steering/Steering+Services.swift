@@ -5,7 +5,26 @@ internal import CBPFTypes
 final class IdleQueue {
     let queue: Queue<onvm_idle_slot>
 
-    init(capacity: UInt32) throws { queue = try Queue(capacity: capacity, name: "idle_queue") }
+    private let capacity: UInt32
+
+    init(capacity: UInt32) throws {
+        queue = try Queue(capacity: capacity, name: "idle_queue")
+        self.capacity = capacity
+    }
+
+    /// Takes out the entries of slots that are not idle any more. Turns the queue round once, so that it is never empty
+    /// for a client that comes meanwhile.
+    func removeStale(_ slots: borrowing MappedArray<onvm_slot>) throws {
+        var first: UInt32?
+        for _ in 0..<capacity {
+            guard let entry = queue.pop() else { return }
+            let idle = SlotState(generation: entry.generation, kind: Int(ONVM_SLOT_IDLE))
+            guard slots[Int(entry.slot)].state == idle.word else { continue }
+            try queue.push(entry)
+            if first == entry.slot { return }
+            first = first ?? entry.slot
+        }
+    }
 }
 
 /// A service's share table, in this process's memory.

@@ -117,6 +117,7 @@ extension Steering {
         {
             try maps.services.update(UInt32(element.service), onvm_service(definition, soleSlot: 0))
         }
+        if state.kind == Int(ONVM_SLOT_IDLE) { try idleQueues[element.service]?.removeStale(maps.slots) }
         if state.kind == Int(ONVM_SLOT_BOUND) { try removeBinding(of: slot, element, generation: state.generation) }
         leaveHalfOpen(slot)
     }

@@ -10,7 +10,8 @@ extension Steering {
     /// Takes all events that are there. Those about a client that the slot does not have any more are left out.
     public func drainEvents(_ body: (SteeringEvent) -> Void) {
         maps.events.drain { event in
-            let isCurrent = event.slot < limits.slots
+            let isCurrent =
+                event.slot < limits.slots
                 && SlotState(word: maps.slots[Int(event.slot)].state).generation == event.generation
             switch Int(event.kind) {
             case Int(ONVM_EVENT_IDLE_EMPTY):

@@ -27,6 +27,8 @@ extension SystemCallPolicy {
         policy.allow(Int(SYS_write), .equals(argument: 0, 2))
         policy.allow(Int(SYS_writev), .equals(argument: 0, 2))
         if log >= 0 { policy.allow(Int(SYS_write), .equals(argument: 0, UInt32(bitPattern: log))) }
+        // Letting go of what it has.
+        policy.allow(Int(SYS_close))
         // Memory of the allocator; never executable (PROT_EXEC is 4), never a file (MAP_ANONYMOUS is 0x20).
         policy.allow(Int(SYS_brk))
         policy.allow(

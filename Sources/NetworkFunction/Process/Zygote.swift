@@ -15,8 +15,10 @@ public enum Zygote {
                 "onvm-nf runs network functions for 'onvm run', which starts it. It has no use by itself.\nNFs in it:\n\(names)")
             exit(arguments.count == 1 ? 0 : 64)
         }
-        // What the manager's own parent left open is nobody's business here.
+        // What the manager's own parent left open is nobody's business here. Descriptors 0 and 1 stay taken, so that
+        // no channel or socket gets their numbers.
         closeOthers(keeping: channel)
+        redirectToNull()
         do {
             let childSignal = CLinux_child_signal_descriptor()
             guard childSignal >= 0 else { throw SandboxError(step: "signalfd", errno: .current) }
@@ -86,11 +88,16 @@ public enum Zygote {
         }
     }
 
-    /// Closes every descriptor but standard error and one.
+    /// Closes every descriptor but the standard ones and one.
     private static func closeOthers(keeping descriptor: CInt) {
-        _ = CLinux_close_range(0, 1)
         if descriptor > 3 { _ = CLinux_close_range(3, UInt32(descriptor - 1)) }
-        _ = CLinux_close_range(UInt32(descriptor + 1), .max)
+        _ = CLinux_close_range(UInt32(max(descriptor, 2) + 1), .max)
+    }
+
+    private static func redirectToNull() {
+        guard let null = try? FileDescriptor(opening: "/dev/null", flags: O_RDWR) else { return }
+        _ = dup2(null.rawValue, 0)
+        _ = dup2(null.rawValue, 1)
     }
 
     private static func complain(_ text: String) {

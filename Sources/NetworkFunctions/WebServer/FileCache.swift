@@ -271,8 +271,17 @@ struct FileCache: ~Copyable {
 
     private static func areEqual(_ left: RawSpan, _ right: RawSpan) -> Bool {
         guard left.byteCount == right.byteCount else { return false }
-        for index in 0..<left.byteCount where left.octet(unchecked: index) != right.octet(unchecked: index) {
-            return false
+        var offset = 0
+        while offset &+ 8 <= left.byteCount {
+            // Safe: offset + 8 <= byteCount of both.
+            let one = unsafe left.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+            let other = unsafe right.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+            if one != other { return false }
+            offset &+= 8
+        }
+        while offset < left.byteCount {
+            if left.octet(unchecked: offset) != right.octet(unchecked: offset) { return false }
+            offset &+= 1
         }
         return true
     }

@@ -2,12 +2,12 @@ import HTTP1
 
 /// From requests to responses.
 extension WebServer {
-    /// The response to a request, with the resources it needs retained.
-    mutating func answer(_ head: RequestHead, _ bytes: RawSpan, _ now: UInt64) -> Response {
-        var response = decide(head, bytes, now)
+    /// Completes the response to a request, with the resources it needs retained.
+    mutating func answer(_ head: RequestHead, _ bytes: RawSpan, _ now: UInt64, _ response: inout Response) {
+        let status = decide(head, bytes, now, &response)
+        response.status = status
         if response.content == .status { setStatusContent(&response) }
-        count(response.status)
-        return response
+        count(status)
     }
 
     mutating func count(_ status: Status) {
@@ -19,13 +19,15 @@ extension WebServer {
         }
     }
 
-    private mutating func decide(_ head: RequestHead, _ bytes: RawSpan, _ now: UInt64) -> Response {
-        if let refusal = refusal(head) { return Response(refusal) }
+    private mutating func decide(
+        _ head: RequestHead, _ bytes: RawSpan, _ now: UInt64, _ response: inout Response
+    ) -> Status {
+        if let refusal = refusal(head) { return refusal }
         switch head.method {
-        case .get, .head: return answerPath(head, bytes, now)
-        case .options: return Response(.noContent)
-        case .unknown: return Response(.notImplemented)
-        case .post, .put, .delete, .patch, .connect, .trace: return Response(.methodNotAllowed)
+        case .get, .head: return answerPath(head, bytes, now, &response)
+        case .options: return .noContent
+        case .unknown: return .notImplemented
+        case .post, .put, .delete, .patch, .connect, .trace: return .methodNotAllowed
         }
     }
 
@@ -42,16 +44,23 @@ extension WebServer {
         return nil
     }
 
-    private mutating func answerPath(_ head: RequestHead, _ bytes: RawSpan, _ now: UInt64) -> Response {
+    private mutating func answerPath(
+        _ head: RequestHead, _ bytes: RawSpan, _ now: UInt64, _ response: inout Response
+    ) -> Status {
         var writer = path.writer()
-        switch RequestPath.plain(bytes, head.path, scratch: &writer) {
-        case .invalid(let status):
-            return Response(status)
-        case .path(let plain):
-            if Int(plain.bytes.count) > WebServerConfiguration.pathByteCountLimit { return Response(.uriTooLong) }
-            if plain.hasDotFile, !servesDotFiles { return Response(.notFound) }
-            guard let entry = lookUp(plain, bytes, now) else { return Response(.serviceUnavailable) }
-            return answerEntry(entry, plain, head, bytes, now)
+        var plain = RequestPath()
+        if let invalid = plain.set(bytes, head.path, scratch: &writer) { return invalid }
+        if Int(plain.bytes.count) > WebServerConfiguration.pathByteCountLimit { return .uriTooLong }
+        if plain.hasDotFile, !servesDotFiles { return .notFound }
+        guard let index = lookUp(plain, bytes, now) else { return .serviceUnavailable }
+        switch cache.entries[index].kind {
+        case .missing: return .notFound
+        case .forbidden: return .forbidden
+        case .failed: return .serviceUnavailable
+        case .directory:
+            // A directory called like the index file is no index.
+            return plain.isDirectory ? .notFound : redirect(index, head, bytes, &response)
+        case .file: return answerFile(index, head, bytes, now, &response)
         }
     }
 
@@ -71,23 +80,11 @@ extension WebServer {
         return cache.entry(path.unownedBytes(0, 0..<start &+ writer.count), now: now)
     }
 
-    private mutating func answerEntry(
-        _ index: UInt32, _ plain: RequestPath, _ head: RequestHead, _ bytes: RawSpan, _ now: UInt64
-    ) -> Response {
-        switch cache.entries[index].kind {
-        case .missing: return Response(.notFound)
-        case .forbidden: return Response(.forbidden)
-        case .failed: return Response(.serviceUnavailable)
-        case .directory:
-            // A directory called like the index file is no index.
-            return plain.isDirectory ? Response(.notFound) : redirect(index, head, bytes)
-        case .file: return answerFile(index, head, bytes, now)
-        }
-    }
-
     /// To the same name with a slash, RFC 9110 §15.4.2; the query goes along if it can be kept.
-    private mutating func redirect(_ index: UInt32, _ head: RequestHead, _ bytes: RawSpan) -> Response {
-        var response = Response(.movedPermanently, .redirect)
+    private mutating func redirect(
+        _ index: UInt32, _ head: RequestHead, _ bytes: RawSpan, _ response: inout Response
+    ) -> Status {
+        response.content = .redirect
         cache.retain(index)
         response.entry = index
         if head.query.isPresent, Int(head.query.count) <= WebServerConfiguration.queryByteCountLimit,
@@ -99,18 +96,19 @@ extension WebServer {
             response.queryByteCount = UInt16(head.query.count)
         }
         response.contentByteCount = UInt64(Self.pageByteCount(.movedPermanently))
-        return response
+        return .movedPermanently
     }
 
     private mutating func answerFile(
-        _ index: UInt32, _ head: RequestHead, _ bytes: RawSpan, _ now: UInt64
-    ) -> Response {
-        let entry = cache.entries[index]
-        var response = Response(.ok, .file)
-        response.contentByteCount = entry.size
+        _ index: UInt32, _ head: RequestHead, _ bytes: RawSpan, _ now: UInt64, _ response: inout Response
+    ) -> Status {
+        response.content = .file
+        response.contentByteCount = cache.entries[index].size
         response.entry = index
         cache.retain(index)
-        guard head.isConditional else { return response }
+        guard head.isConditional else { return .ok }
+
+        let entry = cache.entries[index]
 
         let date = clock.seconds(at: now)
         let precondition: RequestHead.Precondition
@@ -122,42 +120,41 @@ extension WebServer {
             if head.range.isPresent { isCurrent = head.rangeIsCurrent(bytes, validators) }
         }
         switch precondition {
-        case .failed: setValidators(.preconditionFailed, &response)
-        case .notModified: setValidators(.notModified, &response)
+        case .failed: return setValidators(.preconditionFailed, &response)
+        case .notModified: return setValidators(.notModified, &response)
         // Range means something for GET only (RFC 9110 §14.2).
         case .proceed where head.range.isPresent && isCurrent && head.method == .get:
-            setRanges(bytes.extracting(head.range), entry.size, &response)
-        case .proceed: break
+            return setRanges(bytes.extracting(head.range), entry.size, &response)
+        case .proceed: return .ok
         }
-        return response
     }
 
-    private func setValidators(_ status: Status, _ response: inout Response) {
-        response.status = status
+    private func setValidators(_ status: Status, _ response: inout Response) -> Status {
         response.content = .validators
         response.contentByteCount = UInt64(Self.pageByteCount(status))
+        return status
     }
 
-    private mutating func setRanges(_ value: RawSpan, _ size: UInt64, _ response: inout Response) {
+    private mutating func setRanges(_ value: RawSpan, _ size: UInt64, _ response: inout Response) -> Status {
         var set = ByteRangeSet()
         switch set.parse(value, size: size) {
-        case .ignored: return
-        case .unsatisfiable: setValidators(.rangeNotSatisfiable, &response)
+        case .ignored: return .ok
+        case .unsatisfiable: return setValidators(.rangeNotSatisfiable, &response)
         case .satisfiable where set.count == 1:
-            response.status = .partialContent
             response.content = .range
             response.first = set[0].first
             response.contentByteCount = set[0].byteCount
+            return .partialContent
         case .satisfiable:
             // With every slot taken the whole file is as good an answer.
-            guard let slot = parts.allocate(MultipartRanges()) else { return }
+            guard let slot = parts.allocate(MultipartRanges()) else { return .ok }
             boundary = FileCache.mix(boundary &+ cache.entries[response.entry].hash &+ 1)
             parts[slot].ranges = set
             parts[slot].boundary = boundary
-            response.status = .partialContent
             response.content = .parts
             response.auxiliary = slot
             response.contentByteCount = layOutParts(response)
+            return .partialContent
         }
     }
 }

@@ -29,6 +29,5 @@ extension WebServer: HostedService {
         policy.allow(Int(SYS_openat2), .equals(argument: 0, UInt32(bitPattern: environment.root)))
         policy.allow(Int(SYS_fstat))
         policy.allow(Int(SYS_pread64))
-        policy.allow(Int(SYS_close))
     }
 }

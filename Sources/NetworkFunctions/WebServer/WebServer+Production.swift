@@ -25,11 +25,15 @@ extension WebServer {
 
     /// Fills the writer from `offset` of the stream; false if the bytes cannot be had.
     private mutating func write(_ offset: UInt64, _ writer: inout ByteWriter, _ state: inout State) -> Bool {
-        guard var index = find(offset, state) else { return false }
+        guard var index = find(offset, state.cursor, state.first) else { return false }
         while true {
             state.cursor = index
             let position = offset &+ UInt64(writer.count) &- responses[index].start
-            guard write(responses[index], from: position, &writer) else { return false }
+            if responses[index].usesPreparedHead, cache.entries[responses[index].entry].hasContent {
+                writeCached(index, from: position, &writer)
+            } else {
+                guard write(responses[index], from: position, &writer) else { return false }
+            }
             if writer.count == writer.capacity { return true }
             index = responses[index].next
             if index == Response.none { return false }
@@ -37,9 +41,9 @@ extension WebServer {
     }
 
     /// The response that has the byte at `offset`: mostly the one written last, or the one after it.
-    private func find(_ offset: UInt64, _ state: State) -> UInt32? {
-        var index = state.cursor
-        if index == Response.none || responses[index].start > offset { index = state.first }
+    private func find(_ offset: UInt64, _ cursor: UInt32, _ first: UInt32) -> UInt32? {
+        var index = cursor
+        if index == Response.none || responses[index].start > offset { index = first }
         guard index != Response.none, responses[index].start <= offset else { return nil }
         while responses[index].end <= offset {
             index = responses[index].next
@@ -50,8 +54,6 @@ extension WebServer {
 
     private mutating func write(_ response: Response, from position: UInt64, _ writer: inout ByteWriter) -> Bool {
         switch response.content {
-        case .file where response.usesPreparedHead:
-            return writeFile(response, from: position, &writer)
         case .file, .range, .parts:
             writeHead(response, from: position, &writer)
             if response.isHead || writer.count == writer.capacity { return true }
@@ -71,29 +73,20 @@ extension WebServer {
     }
 
     /// A head and a content that follow one another in the cache, the common case, are one copy.
-    private mutating func writeFile(_ response: Response, from position: UInt64, _ writer: inout ByteWriter) -> Bool {
-        let start = Int(cache.entries[response.entry].head)
-        let isCached = cache.entries[response.entry].hasContent
-        let available = isCached ? response.byteCount : UInt64(response.headByteCount)
-        if position < available {
-            let base = writer.count
-            let from = Int(position)
-            let count = min(Int(available) &- from, writer.capacity &- base)
-            writer.append(cache.text.bytes(response.entry, start &+ from..<start &+ from &+ count))
-            let date = FileCache.dateOffset..<FileCache.dateOffset &+ HTTPDate.byteCount
-            let dated = date.clamped(to: from..<from &+ count)
-            if !dated.isEmpty {
-                let text = clock.text(response.date)
-                writer.replace(
-                    at: base &+ dated.lowerBound &- from,
-                    with: text.extracting(
-                        dated.lowerBound &- date.lowerBound..<dated.upperBound &- date.lowerBound))
-            }
-        }
-        if isCached || response.isHead || writer.count == writer.capacity { return true }
-        let head = UInt64(response.headByteCount)
-        let content = max(position, head) &- head
-        return writeRange(response.entry, content, response.contentByteCount &- content, &writer)
+    private mutating func writeCached(_ index: UInt32, from position: UInt64, _ writer: inout ByteWriter) {
+        let entry = responses[index].entry
+        let start = Int(cache.entries[entry].head)
+        let base = writer.count
+        let from = Int(position)
+        let count = min(Int(responses[index].byteCount) &- from, writer.capacity &- base)
+        writer.append(cache.text.bytes(entry, start &+ from..<start &+ from &+ count))
+        let dateStart = max(FileCache.dateOffset, from)
+        let dateEnd = min(FileCache.dateOffset &+ HTTPDate.byteCount, from &+ count)
+        guard dateStart < dateEnd else { return }
+        let text = clock.text(responses[index].date)
+        writer.replace(
+            at: base &+ dateStart &- from,
+            with: text.extracting(dateStart &- FileCache.dateOffset..<dateEnd &- FileCache.dateOffset))
     }
 
     private mutating func writeHead(_ response: Response, from position: UInt64, _ writer: inout ByteWriter) {

@@ -88,7 +88,10 @@ extension WebServer {
         counters.requests &+= 1
         state.requestCount &+= 1
         let now = connection.now.nanoseconds
-        var response = answer(head, bytes, now)
+        // Passed along and changed in place: a value this size that is copied right after its fields were written waits
+        // for the stores each time.
+        var response = Response(.ok)
+        answer(head, bytes, now, &response)
         response.isHead = head.method == .head
         response.date = clock.seconds(at: now)
         let isLast = keepAliveRequests > 0 && state.requestCount >= keepAliveRequests

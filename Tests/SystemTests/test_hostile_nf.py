@@ -1,0 +1,127 @@
+"""An NF that was taken over (Tests/HostileNF) tries what an isolated NF must not be able to do. Nothing comes of it."""
+
+import re
+import socket
+import threading
+import time
+
+import process_facts
+import pytest
+from bed import CLIENT, HOST, ONVM, SERVER, client_address, inside
+from platform_under_test import Onvm, client_of, web
+
+pytestmark = pytest.mark.product
+
+HOSTILE = ONVM.with_name("onvm-nf-hostile")
+CALLS = ["open", "socket", "fork", "kill", "setuid", "namespace", "code", "descriptor"]
+
+
+@pytest.fixture
+def hostile(bed, tmp_path, documents):
+    """Starts a service of hostile NFs with one attack; a manager each, ended with the test."""
+    servers = []
+
+    def start(attack):
+        tmp_path.chmod(0o755)
+        server = Onvm(tmp_path)
+        servers.append(server)
+        topology = web(documents.root, idle=2, options={"attack": attack}).replace("nf: web-server", "nf: hostile")
+        server.start(topology, arguments=("--nf-program", HOSTILE))
+        return server
+
+    yield start
+    for server in servers:
+        assert server.running, f"the manager did not survive its NF\n{server.tail()}"
+        server.stop()
+
+
+def knock(address=None):
+    """Sends a SYN as a client; no answer is expected."""
+    with inside(CLIENT):
+        probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if address:
+        probe.bind((address, 0))
+    probe.setblocking(False)
+    probe.connect_ex((SERVER[4], 80))
+    return probe
+
+
+class Listener:
+    """Notes which forged frames a device receives, by the names in them."""
+
+    def __init__(self, namespace, device):
+        with inside(namespace):
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            self.socket.bind((device, 0))
+        self.socket.settimeout(0.2)
+        self.names = set()
+        self.ended = False
+        self.thread = threading.Thread(target=self._listen)
+        self.thread.start()
+
+    def _listen(self):
+        while not self.ended:
+            try:
+                self.names.update(re.findall(rb"HOSTILE-[a-z0-9-]+", self.socket.recv(65536)))
+            except TimeoutError:
+                pass
+
+    def end(self):
+        self.ended = True
+        self.thread.join()
+        self.socket.close()
+        return {name.decode() for name in self.names}
+
+
+def test_it_can_only_answer_its_client(hostile):
+    server = hostile("frames")
+    listener = Listener(CLIENT, "client0")
+    with knock():
+        time.sleep(2)
+    assert listener.end() == {"HOSTILE-proper"}
+    counters = server.status()["counters"]
+    refused = {name: count for name, count in counters.items() if "egress" in name and count}
+    assert sum(refused.values()) >= 200, f"what egress refused is not counted: {counters}"
+    assert len(refused) >= 6, f"the causes are not told apart: {refused}"
+
+
+def test_another_clients_nf_does_not_hear_it(hostile):
+    """Two hostile NFs in neighbouring slots: what one sends never reaches the other's socket."""
+    server = hostile("frames")
+    with knock(), knock():
+        time.sleep(1)
+        before = {nf["slot"]: nf["rx_packets"] for nf in server.nfs()}
+        time.sleep(1)
+        after = {nf["slot"]: nf["rx_packets"] for nf in server.nfs()}
+    assert before == after
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_kernel_ends_it_for_a_forbidden_call(hostile, call):
+    server = hostile(call)
+    pids = {nf["pid"] for nf in server.nfs()}
+    with knock():
+        server.wait_until(lambda: any(not process_facts.exists(pid) for pid in pids), 5, "the NF is gone")
+        server.wait_until(lambda: "killed by SIGSYS" in server.tail(), 5, "the reason is in the log")
+
+
+def test_a_crash_is_seen_and_mended(hostile):
+    server = hostile("crash")
+    with knock():
+        server.wait_until(lambda: "SIGSEGV" in server.tail(), 5, "the crash is in the log")
+    server.wait_until(lambda: server.status()["services"][0]["idle"] == 2, 5, "the pool is full again")
+
+
+def test_a_hang_is_seen_and_mended(hostile):
+    server = hostile("hang")
+    with knock():
+        victim = server.wait_until(lambda: next((nf["pid"] for nf in server.nfs() if client_of(nf)), None), 5, "it is bound")
+        server.wait_until(lambda: not process_facts.exists(victim), 10, "the hung NF was ended")
+
+
+@pytest.mark.parametrize("attack", ["rings", "channel"])
+def test_rubbish_in_rings_and_messages_hurts_nobody(hostile, attack):
+    server = hostile(attack)
+    with knock():
+        time.sleep(1)
+    assert server.status()["services"][0]["name"] == "web"
