@@ -90,6 +90,7 @@ extension ServiceWorker where S: ~Copyable {
         telemetry[.connections] = UInt64(stack.connectionCount)
         telemetry[.framesFree] = UInt64(port.freeFrames)
         telemetry[.framesInFlight] = UInt64(port.frameCount - port.freeFrames)
+        telemetry[.requests] = service.requestCount
         telemetry[.kicks] = port.kicks
         telemetry[.kickRetries] = port.kickRetries
         guard statistics else { return }
