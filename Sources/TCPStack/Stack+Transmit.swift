@@ -54,7 +54,9 @@ extension Stack {
             let room = blocks[index].payloadRoom(frameByteCount: frameByteCount, blockCount: reportCount(index))
             if blocks[index].scoreboard.lostByteCount > 0, let plan = planRetransmission(index, room: room) { return plan }
             if let plan = planData(index, room: room) { return plan }
-            if !blocks[index].flags.isDisjoint(with: .probes), let plan = planProbe(index) { return plan }
+            if !blocks[index].flags.isDisjoint(with: .probes), let plan = planProbe(index, room: room) {
+                return plan
+            }
         }
         guard blocks[index].flags.contains(.acknowledge) else { return nil }
         return Plan(kind: .acknowledgment, sequence: blocks[index].sendNext)
@@ -65,11 +67,11 @@ extension Stack {
         guard let record = blocks[index].scoreboard.firstLost(in: records) else { return nil }
         let byteCount = min(records.elements[record].byteCount, room)
         if !isForced && blocks[index].pipe &+ byteCount > blocks[index].congestion.window { return nil }
-        return planAgain(index, record, byteCount, .retransmission)
+        return planAgain(index, record, byteCount)
     }
 
     /// The first `byteCount` sequence numbers of a record again; FIN's among them.
-    private func planAgain(_ index: UInt32, _ record: UInt32, _ byteCount: UInt32, _ kind: Plan.Kind) -> Plan {
+    private func planAgain(_ index: UInt32, _ record: UInt32, _ byteCount: UInt32) -> Plan {
         let start = records.elements[record].start
         let finEnd = blocks[index].flags.contains(.finSent) && start + byteCount == blocks[index].sendNext
         return Plan(
@@ -107,14 +109,14 @@ extension Stack {
     }
 
     /// Probes that timers asked for.
-    private mutating func planProbe(_ index: UInt32) -> Plan? {
+    private mutating func planProbe(_ index: UInt32, room: UInt32) -> Plan? {
         if blocks[index].flags.contains(.tailProbe) {
             // RFC 8985 §7.3: without new data, the last segment again.
             let last = blocks[index].scoreboard.tail
             if last != noIndex {
-                let byteCount = min(records.elements[last].byteCount, blocks[index].segmentSize)
+                let byteCount = min(records.elements[last].byteCount, room)
                 if let record = blocks[index].scoreboard.cutTail(byteCount, in: &records) {
-                    return planAgain(index, record, records.elements[record].byteCount, .retransmission)
+                    return planAgain(index, record, byteCount)
                 }
             }
             blocks[index].flags.remove(.tailProbe)
