@@ -21,9 +21,13 @@ def digest_of_command(*command, timeout=120):
     """The SHA-256 of what a program in the client namespace writes, without holding it in memory."""
     process = spawn(*command, namespace=CLIENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     digest = hashlib.sha256()
-    while data := process.stdout.read(1 << 20):
-        digest.update(data)
-    assert process.wait(timeout) == 0, f"{command[0]} failed"
+    try:
+        while data := process.stdout.read(1 << 20):
+            digest.update(data)
+        assert process.wait(timeout) == 0, f"{command[0]} failed"
+    finally:
+        process.kill()
+        process.stdout.close()
     return digest.hexdigest()
 
 
