@@ -23,6 +23,17 @@ public enum Sandbox {
         try step("mount read-only", unsafe mount("none", "/", nil, readOnly, nil))
     }
 
+    /// Empties the capability bounding set (capabilities(7)): nothing this process or its children execute can ever gain
+    /// a capability. What the process holds it keeps. Needs CAP_SETPCAP.
+    public static func emptyBoundingSet() throws(SandboxError) {
+        for capability in 0..<UInt(64) {
+            let result = CLinux_prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+            // EINVAL: the kernel has no more of them.
+            if result < 0, errno == EINVAL, capability > 0 { return }
+            try step("prctl PR_CAPBSET_DROP \(capability)", result)
+        }
+    }
+
     /// Sets a soft and hard resource limit (setrlimit(2)).
     public static func limit(_ resource: Resource, to value: UInt64) throws(SandboxError) {
         try step("setrlimit \(resource)", CLinux_set_limit(resource.identifier, value))

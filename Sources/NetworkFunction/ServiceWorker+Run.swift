@@ -63,7 +63,7 @@ extension ServiceWorker where S: ~Copyable {
         var deadline = stack.nextDeadline
         // An unsent rest is tried again soon, a link that is down less soon.
         if isPending || linkIsDown {
-            let retry = Instant(nanoseconds: now.nanoseconds &+ (isPending ? 100_000 : 10_000_000))
+            let retry = Instant(nanoseconds: now.nanoseconds &+ (isPending ? 50_000 : 10_000_000))
             deadline = min(deadline ?? retry, retry)
         }
         if let deadline, deadline <= now { return false }
@@ -90,6 +90,7 @@ extension ServiceWorker where S: ~Copyable {
         telemetry[.connections] = UInt64(stack.connectionCount)
         telemetry[.framesFree] = UInt64(port.freeFrames)
         telemetry[.framesInFlight] = UInt64(port.frameCount - port.freeFrames)
+        telemetry[.requests] = service.requestCount
         telemetry[.kicks] = port.kicks
         telemetry[.kickRetries] = port.kickRetries
         guard statistics else { return }

@@ -155,8 +155,10 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
 
     // MARK: Sending
 
-    /// Sends everything that may be sent now, in one kick. Returns whether any frame went out.
+    /// Sends everything that may be sent now, in one kick.
     @inlinable public mutating func transmit() -> XSKPort.Kick {
+        // The device may finish with frames long after the kick that gave them to it.
+        port.reclaim()
         while let frame = port.takeFrame() {
             // Safe: the frame is ours from `takeFrame` to `submit` or `putBack`.
             var bytes = unsafe UnsafeMutableRawBufferPointer(start: frame.base, count: frame.capacity).mutableBytes
@@ -177,7 +179,10 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
             telemetry.add(1, to: .txPackets)
             telemetry.add(UInt64(segment.byteCount), to: .txBytes)
         }
-        return port.flush()
+        let kick = port.flush()
+        // Out of frames, so more may be ready than was sent, and no event tells when the device gives one back.
+        if case .sent = kick, port.freeFrames == 0 { return .pending }
+        return kick
     }
 
     @inlinable mutating func produce(_ segment: Segment, _ frame: XSKPort.TransmitFrame) -> Bool {

@@ -239,13 +239,13 @@ public import XSK
     }
 
     @usableFromInline mutating func kick() -> Kick {
-        var attempts = 0
+        var waiting = rings.transmit.unconsumedCount
         while true {
             kicks &+= 1
             let result = sendto(socket.rawValue, nil, 0, CInt(MSG_DONTWAIT), nil, 0)
             let error = errno
-            reclaim()
-            if rings.transmit.isDrained { return .sent }
+            let rest = rings.transmit.unconsumedCount
+            if rest == 0 { return .sent }
             if result < 0 {
                 switch error {
                 case EAGAIN, EBUSY, ENOBUFS, EINTR: break
@@ -253,10 +253,12 @@ public import XSK
                 default: return .dead(Errno(rawValue: error))
                 }
             }
-            // A call sends at most 32 descriptors before Linux 6.17, so go on while it makes progress, not for ever.
-            attempts += 1
+            // A call sends at most 32 descriptors before Linux 6.17: go on while it makes progress. Without progress
+            // the device's queue is full (or the send buffer, until frames complete), and trying again at once would
+            // only take the CPU from whoever empties it.
+            guard rest != waiting else { return .pending }
+            waiting = rest
             kickRetries &+= 1
-            if attempts > 256 { return .pending }
         }
     }
 

@@ -89,7 +89,7 @@ extension Stack {
     private static func leastMTU(isIPv6: Bool) -> UInt32 { isIPv6 ? 1_280 : 552 }
 
     mutating func errorArrives(_ frame: RawSpan, _ packet: Packet) -> Arrival {
-        guard let error = ICMPError(frame, packet) else { return drop(.invalidICMP) }
+        guard let error = ICMPError(frame, packet) else { return drop(.ignoredICMP) }
         let hash = error.identity.tableHash(configuration.secret)
         guard let index = demultiplexer.find(error.identity, hash: hash, in: blocks) else { return drop(.ignoredICMP) }
         // RFC 5927 §4: only about what is in flight, which an attacker off the path has to guess.

@@ -1,6 +1,9 @@
 /// The retransmission timer (RFC 6298 §5), the tail loss probe's (RFC 8985 §7) and the persist timer
 /// (RFC 9293 §3.8.6.1), of which only one runs at a time.
 extension Stack {
+    /// Shorter pauses than this are more often a scheduler's than a loss.
+    private static var leastProbeTimeout: UInt64 { 5_000_000 }
+
     /// After data was sent (`afterData`) or acknowledged.
     mutating func armRetransmission(_ index: UInt32, afterData: Bool = false) {
         let flight = blocks[index].flightSize
@@ -12,7 +15,7 @@ extension Stack {
         let timeout = blocks[index].estimator.timeout(limits: timing.limits)
         if blocks[index].mayProbeTail {
             // RFC 8985 §7.2: two round trips, and the peer's delay of its ACK if it has but one segment to acknowledge.
-            var probe = 2 &* blocks[index].estimator.smoothed
+            var probe = max(2 &* blocks[index].estimator.smoothed, Self.leastProbeTimeout)
             if flight <= blocks[index].segmentSize { probe &+= timing.limits.minimum }
             let limit = max(blocks[index].progressAt &+ timeout, now.nanoseconds)
             blocks[index].retransmissionKind = .tailProbe

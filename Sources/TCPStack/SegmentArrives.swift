@@ -7,6 +7,12 @@ extension Stack {
     ) -> Arrival {
         if blocks[index].state == .synSent { return synSentArrives(index, frame, packet, segment) }
         if let reopened = reopenFromTimeWait(index, frame, packet, segment) { return reopened }
+        var segment = segment
+        if blocks[index].isCrossed(by: segment) {
+            segment.control.remove(.syn)
+            segment.sequence += 1
+            acknowledgeNow(index)
+        }
         var arrival = Arrival(connection: blocks[index].isSynchronized ? id(index) : nil)
 
         // First, check the sequence number, after PAWS (RFC 7323 §5.3 R1).
@@ -23,6 +29,7 @@ extension Stack {
         if arrival.events.contains(.closed) || blocks[index].state == .closed { return arrival }
         // Sixth, the URG bit: urgent data is received in line (RFC 6093). Seventh, the text; eighth, FIN.
         textArrives(index, frame, segment, &arrival)
+        if arrival.events.contains(.closed) { arrival.reason = .finished }
         ready.append(index)
         schedule(index)
         return arrival
@@ -129,6 +136,13 @@ extension Stack {
 }
 
 extension TransmissionControlBlock {
+    /// Whether this is the SYN,ACK of a peer that opened at the same time (RFC 9293 §3.5 figure 7 line 6); its SYN is
+    /// known, and but for that it would count as outside the window.
+    func isCrossed(by segment: SegmentHeader) -> Bool {
+        state == .synReceived && !flags.contains(.passive) && segment.control.isSuperset(of: [.syn, .ack])
+            && segment.sequence == initialReceiveSequence && segment.acknowledgment == sendNext
+    }
+
     /// What every acceptable segment brings: the way to the peer, a sign of life, TS.Recent (RFC 7323 §4.3).
     mutating func heard(_ segment: SegmentHeader, _ link: LinkHeader, at now: Instant) {
         self.link = link

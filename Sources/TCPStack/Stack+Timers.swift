@@ -87,9 +87,13 @@ extension Stack {
             blocks[index].stateDeadline = TransmissionControlBlock.never
             return
         }
-        if idle < timing.keepaliveIdle || blocks[index].flightSize > 0 {
-            // With data in flight the retransmission timer watches the peer.
-            blocks[index].stateDeadline = max(blocks[index].heardAt, now.nanoseconds &- idle / 2) &+ timing.keepaliveIdle
+        if idle < timing.keepaliveIdle {
+            blocks[index].stateDeadline = blocks[index].heardAt &+ timing.keepaliveIdle
+            return
+        }
+        // With data in flight the retransmission timer watches the peer.
+        if blocks[index].flightSize > 0 {
+            blocks[index].stateDeadline = now.nanoseconds &+ timing.keepaliveIdle
             return
         }
         let probes = (idle &- timing.keepaliveIdle) / max(1, timing.keepaliveInterval)

@@ -128,7 +128,7 @@ extension Stack {
         assert(isRecorded)
         blocks[index].sendNext += length
         blocks[index].recovery.transmit(length)
-        blocks[index].flags.remove(.overrideSilly)
+        blocks[index].flags.subtract([.overrideSilly, .windowProbe])
         counters[.bytesSent] &+= UInt64(plan.byteCount)
         if plan.hasFIN {
             blocks[index].flags.insert(.finSent)

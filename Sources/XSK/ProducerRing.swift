@@ -28,6 +28,9 @@ public struct ProducerRing<Slot: BitwiseCopyable>: ~Copyable {
     /// Shows every appended slot to the kernel, in one store a burst.
     @inlinable public func publish() { ring.producer.storeReleasing(produced) }
 
+    /// Published slots that the kernel has not taken yet.
+    @inlinable public var unconsumedCount: UInt32 { produced &- ring.consumer.loadAcquiring() }
+
     /// Whether the kernel has taken every published slot.
-    @inlinable public var isDrained: Bool { ring.consumer.loadAcquiring() == produced }
+    @inlinable public var isDrained: Bool { unconsumedCount == 0 }
 }

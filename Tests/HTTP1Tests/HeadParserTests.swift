@@ -29,22 +29,23 @@ struct Parsed: Equatable {
 
 @Suite struct HeadParserTests {
     /// Request, path, query, host.
-    @Test(arguments: [
-        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "/", nil, "a"),
-        ("GET /a/b.html?x=1&y HTTP/1.1\r\nhOsT:\t a.example:80 \t\r\n\r\n", "/a/b.html", "?x=1&y", "a.example:80"),
-        ("HEAD /? HTTP/1.1\r\nHost:\r\n\r\n", "/", "?", ""),
-        ("GET http://b.example/x?q HTTP/1.1\r\nHost: a\r\n\r\n", "/x", "?q", "b.example"),
-        ("GET HTTPS://b.example HTTP/1.1\r\nHost: a\r\n\r\n", "", nil, "b.example"),
-        ("GET http://b?q HTTP/1.1\r\nHost: a\r\n\r\n", "", "?q", "b"),
-        ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", nil, nil, "a"),
-        ("GET / HTTP/1.1\r\nHost: [fe80::1]:8080\r\n\r\n", "/", nil, "[fe80::1]:8080"),
-        ("GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n", "/", nil, "10.0.0.1"),
-        ("GET / HTTP/1.0\r\n\r\n", "/", nil, nil),
-        ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", "/", nil, "a"),
-        ("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "/", nil, "a"),
-        ("GET /\u{E4}|[x]\\ HTTP/1.1\r\nHost: a\r\n\r\n", "/\u{E4}|[x]\\", nil, "a"),
-        ("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", nil, nil, "a"),
-    ] as [(String, String?, String?, String?)])
+    @Test(
+        arguments: [
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "/", nil, "a"),
+            ("GET /a/b.html?x=1&y HTTP/1.1\r\nhOsT:\t a.example:80 \t\r\n\r\n", "/a/b.html", "?x=1&y", "a.example:80"),
+            ("HEAD /? HTTP/1.1\r\nHost:\r\n\r\n", "/", "?", ""),
+            ("GET http://b.example/x?q HTTP/1.1\r\nHost: a\r\n\r\n", "/x", "?q", "b.example"),
+            ("GET HTTPS://b.example HTTP/1.1\r\nHost: a\r\n\r\n", "", nil, "b.example"),
+            ("GET http://b?q HTTP/1.1\r\nHost: a\r\n\r\n", "", "?q", "b"),
+            ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", nil, nil, "a"),
+            ("GET / HTTP/1.1\r\nHost: [fe80::1]:8080\r\n\r\n", "/", nil, "[fe80::1]:8080"),
+            ("GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n", "/", nil, "10.0.0.1"),
+            ("GET / HTTP/1.0\r\n\r\n", "/", nil, nil),
+            ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", "/", nil, "a"),
+            ("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "/", nil, "a"),
+            ("GET /\u{E4}|[x]\\ HTTP/1.1\r\nHost: a\r\n\r\n", "/\u{E4}|[x]\\", nil, "a"),
+            ("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", nil, nil, "a"),
+        ] as [(String, String?, String?, String?)])
     func takesRequestsApart(_ request: String, _ path: String?, _ query: String?, _ host: String?) {
         let parsed = Parsed(request)
         #expect(parsed.kind == .complete)
@@ -70,54 +71,57 @@ struct Parsed: Equatable {
     }
 
     /// What must be refused, with which status.
-    @Test(arguments: [
-        // Request line.
-        (" GET / HTTP/1.1\r\n", 400), ("GET  / HTTP/1.1\r\n", 400), ("GET /  HTTP/1.1\r\n", 400),
-        ("GET / HTTP/1.1 \r\n", 400), ("GET /\r\n", 400), ("GET / http/1.1\r\n", 400), ("GET / HTTP/1.1\n", 400),
-        ("GET / HTTP/11\r\n", 400), ("GET / HTTP/1.10\r\n", 400), ("GET\t/ HTTP/1.1\r\n", 400),
-        ("GET / HTTP/1.1\r\r\n", 400), ("G(T / HTTP/1.1\r\n", 400), ("GET /a#b HTTP/1.1\r\n", 400),
-        ("GET /\u{7F} HTTP/1.1\r\n", 400), ("GET a HTTP/1.1\r\n", 400), ("GET * HTTP/1.1\r\n", 400),
-        ("GET ftp://a/ HTTP/1.1\r\n", 400), ("GET http:/// HTTP/1.1\r\n", 400), ("GET http://u@a/ HTTP/1.1\r\n", 400),
-        ("\u{16}\u{3}\u{1}", 400), ("\n", 400), ("\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n", 400),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505), ("GET / HTTP/0.9\r\n", 505), ("GET / HTTP/3.0\r\n", 505),
-        ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 501),
-        // Field lines.
-        ("GET / HTTP/1.1\r\nHost : a\r\n", 400), ("GET / HTTP/1.1\r\n Host: a\r\n", 400),
-        ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n", 400), ("GET / HTTP/1.1\r\n: a\r\n", 400),
-        ("GET / HTTP/1.1\r\nHost: a\nX: b\r\n", 400), ("GET / HTTP/1.1\r\nX: a\rb\r\n", 400),
-        ("GET / HTTP/1.1\r\nX: a\u{0}b\r\n", 400), ("GET / HTTP/1.1\r\nX: long enough a\u{7F}b\r\n", 400),
-        ("GET / HTTP/1.1\r\nX\u{0}: a\r\n", 400), ("GET / HTTP/1.1\r\nX\u{E4}: a\r\n", 400),
-        ("GET / HTTP/1.1\r\nX\r\n", 400),
-        // Host.
-        ("GET / HTTP/1.1\r\n\r\n", 400), ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
-        ("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", 400), ("GET / HTTP/1.1\r\nHost: a b\r\n", 400),
-        ("GET / HTTP/1.1\r\nHost: a/b\r\n", 400), ("GET / HTTP/1.1\r\nHost: a:b\r\n", 400),
-        ("GET / HTTP/1.1\r\nHost: u@a\r\n", 400), ("GET / HTTP/1.1\r\nHost: [::1\r\n", 400),
-        ("GET / HTTP/1.1\r\nHost: []\r\n", 400), ("GET / HTTP/1.1\r\nHost: a, b\r\n", 400),
-        ("GET / HTTP/1.1\r\nHost: %4\r\n", 400), ("GET http://a/ HTTP/1.1\r\n\r\n", 400),
-    ] as [(String, UInt16)])
+    @Test(
+        arguments: [
+            // Request line.
+            (" GET / HTTP/1.1\r\n", 400), ("GET  / HTTP/1.1\r\n", 400), ("GET /  HTTP/1.1\r\n", 400),
+            ("GET / HTTP/1.1 \r\n", 400), ("GET /\r\n", 400), ("GET / http/1.1\r\n", 400), ("GET / HTTP/1.1\n", 400),
+            ("GET / HTTP/11\r\n", 400), ("GET / HTTP/1.10\r\n", 400), ("GET\t/ HTTP/1.1\r\n", 400),
+            ("GET / HTTP/1.1\r\r\n", 400), ("G(T / HTTP/1.1\r\n", 400), ("GET /a#b HTTP/1.1\r\n", 400),
+            ("GET /\u{7F} HTTP/1.1\r\n", 400), ("GET a HTTP/1.1\r\n", 400), ("GET * HTTP/1.1\r\n", 400),
+            ("GET ftp://a/ HTTP/1.1\r\n", 400), ("GET http:/// HTTP/1.1\r\n", 400),
+            ("GET http://u@a/ HTTP/1.1\r\n", 400),
+            ("\u{16}\u{3}\u{1}", 400), ("\n", 400), ("\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n", 400),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505), ("GET / HTTP/0.9\r\n", 505), ("GET / HTTP/3.0\r\n", 505),
+            ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 501),
+            // Field lines.
+            ("GET / HTTP/1.1\r\nHost : a\r\n", 400), ("GET / HTTP/1.1\r\n Host: a\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n", 400), ("GET / HTTP/1.1\r\n: a\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a\nX: b\r\n", 400), ("GET / HTTP/1.1\r\nX: a\rb\r\n", 400),
+            ("GET / HTTP/1.1\r\nX: a\u{0}b\r\n", 400), ("GET / HTTP/1.1\r\nX: long enough a\u{7F}b\r\n", 400),
+            ("GET / HTTP/1.1\r\nX\u{0}: a\r\n", 400), ("GET / HTTP/1.1\r\nX\u{E4}: a\r\n", 400),
+            ("GET / HTTP/1.1\r\nX\r\n", 400),
+            // Host.
+            ("GET / HTTP/1.1\r\n\r\n", 400), ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+            ("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", 400), ("GET / HTTP/1.1\r\nHost: a b\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a/b\r\n", 400), ("GET / HTTP/1.1\r\nHost: a:b\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: u@a\r\n", 400), ("GET / HTTP/1.1\r\nHost: [::1\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: []\r\n", 400), ("GET / HTTP/1.1\r\nHost: a, b\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: %4\r\n", 400), ("GET http://a/ HTTP/1.1\r\n\r\n", 400),
+        ] as [(String, UInt16)])
     func refuses(_ request: String, _ status: UInt16) {
         #expect(Parsed(request).kind == .invalid(status))
     }
 
     /// Vectors of request smuggling: two parsers must never see two lengths (RFC 9112 §6.3, §11.2).
-    @Test(arguments: [
-        ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
-        ("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", 400),
-        ("Content-Length: 5\r\nContent-Length: 6\r\n", 400), ("Content-Length: 5, 6\r\n", 400),
-        ("Content-Length: +5\r\n", 400), ("Content-Length: -5\r\n", 400), ("Content-Length: 5 5\r\n", 400),
-        ("Content-Length: 0x5\r\n", 400), ("Content-Length:\r\n", 400), ("Content-Length: ,\r\n", 400),
-        ("Content-Length: 18446744073709551616\r\n", 400), ("Content-Length: 5\u{B}\r\n", 400),
-        ("Content-Length: \"5\"\r\n", 400), ("Content-Length : 5\r\n", 400),
-        ("Transfer-Encoding: xchunked\r\n", 400), ("Transfer-Encoding: chunked, identity\r\n", 400),
-        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n", 400),
-        ("Transfer-Encoding: chunked, chunked\r\n", 400), ("Transfer-Encoding:\r\n", 400),
-        ("Transfer-Encoding: \u{B}chunked\r\n", 400), ("Transfer-Encoding : chunked\r\n", 400),
-        ("Transfer-Encoding\u{0}: chunked\r\n", 400), ("Transfer-Encoding: \"chunked\"\r\n", 400),
-        ("X: y\rTransfer-Encoding: chunked\r\n", 400), ("X: y\nTransfer-Encoding: chunked\r\n", 400),
-        ("Transfer-Encoding:\r\n chunked\r\n", 400), ("Transfer-Encoding: gzip, chunked\r\n", 501),
-        ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", 501),
-    ] as [(String, UInt16)])
+    @Test(
+        arguments: [
+            ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", 400),
+            ("Content-Length: 5\r\nContent-Length: 6\r\n", 400), ("Content-Length: 5, 6\r\n", 400),
+            ("Content-Length: +5\r\n", 400), ("Content-Length: -5\r\n", 400), ("Content-Length: 5 5\r\n", 400),
+            ("Content-Length: 0x5\r\n", 400), ("Content-Length:\r\n", 400), ("Content-Length: ,\r\n", 400),
+            ("Content-Length: 18446744073709551616\r\n", 400), ("Content-Length: 5\u{B}\r\n", 400),
+            ("Content-Length: \"5\"\r\n", 400), ("Content-Length : 5\r\n", 400),
+            ("Transfer-Encoding: xchunked\r\n", 400), ("Transfer-Encoding: chunked, identity\r\n", 400),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n", 400),
+            ("Transfer-Encoding: chunked, chunked\r\n", 400), ("Transfer-Encoding:\r\n", 400),
+            ("Transfer-Encoding: \u{B}chunked\r\n", 400), ("Transfer-Encoding : chunked\r\n", 400),
+            ("Transfer-Encoding\u{0}: chunked\r\n", 400), ("Transfer-Encoding: \"chunked\"\r\n", 400),
+            ("X: y\rTransfer-Encoding: chunked\r\n", 400), ("X: y\nTransfer-Encoding: chunked\r\n", 400),
+            ("Transfer-Encoding:\r\n chunked\r\n", 400), ("Transfer-Encoding: gzip, chunked\r\n", 501),
+            ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", 501),
+        ] as [(String, UInt16)])
     func refusesAmbiguousFraming(_ fields: String, _ status: UInt16) {
         #expect(Parsed("POST / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n").kind == .invalid(status))
     }
@@ -194,9 +198,9 @@ struct Parsed: Equatable {
     }
 
     /// Random bytes and random changes of a good request: no trap, and a complete head stays within its bytes.
-    @Test(arguments: 0..<8)
-    func survivesNoise(seed: Int) {
-        var generator = SystemRandomNumberGenerator()
+    @Test(arguments: 1...8 as ClosedRange<UInt64>)
+    func survivesNoise(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
         let good = Array("GET /a?b HTTP/1.1\r\nHost: a:1\r\nRange: bytes=0-1\r\nContent-Length: 3\r\n\r\n".utf8)
         for _ in 0..<2_000 {
             var bytes = good

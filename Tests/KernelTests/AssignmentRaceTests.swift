@@ -18,6 +18,11 @@ struct AssignmentRaceTests {
         try bench.define()
     }
 
+    /// Half-open slots in all buckets.
+    private var waiting: UInt64 {
+        (0..<Int(ONVM_HALF_OPEN_BUCKETS)).reduce(0) { $0 &+ bench.steering.maps.halfOpen[$1] }
+    }
+
     /// Runs the frames of each thread on several CPUs, the n-th of all threads at the same moment.
     /// - Returns: how many were redirected, by thread.
     private func run(threads: Int, _ frames: [[[UInt8]]]) -> [Int] {
@@ -67,6 +72,7 @@ struct AssignmentRaceTests {
         let after = try bench.snapshot()
         #expect(after["steer_assigned", default: 0] - before["steer_assigned", default: 0] == UInt64(rounds * clients))
         #expect(bench.steering.maps.bindings.keys.isEmpty)
+        #expect(waiting == 0, "who loses the race is not half-open, either")
         // Every slot is still in the queue exactly once.
         for client in 1...Self.slots {
             try bench.steer(
@@ -98,7 +104,6 @@ struct AssignmentRaceTests {
             threads: 4, (0..<4).map { thread in (1...20).map { Client.syn(from: "10.4.0.\(thread * 20 + $0)").bytes } })
         #expect(redirects.reduce(0, +) == 5)
         for slot in 0..<Self.slots { try bench.steering.unbind(slot: slot) }
-        let waiting = (0..<Int(ONVM_HALF_OPEN_BUCKETS)).reduce(0) { $0 &+ bench.steering.maps.halfOpen[$1] }
         #expect(waiting == 0)
     }
 }

@@ -48,6 +48,7 @@ struct ICMPErrorTests {
             fragmentationNeeded(segment.with { $0.sourcePort = 22 }),
             // Quoting a packet that its receiver did not send.
             fragmentationNeeded().with { $0.destination = [10, 0, 0, 5] },
+            fragmentationNeeded(segment.with { $0.source = [10, 0, 0, 9] }).with { $0.destination = [10, 0, 0, 1] },
             packetTooBig().with { $0.destination = PacketBuilder.address("fd00::5") },
             // Quoting a later fragment, another protocol.
             fragmentationNeeded(segment.with { $0.fragment = (10, false) }),

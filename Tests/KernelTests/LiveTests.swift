@@ -236,7 +236,8 @@ struct LiveTests {
         let steering = try steering()
         defer { try? steering.tearDown() }
         let port = try bed.port()
-        let link = try Link.attachXDP(steering.maps.steer, device: port.index, deviceName: "port0", flags: .generic)
+        let link = try ProgramLink.attachXDP(
+            steering.maps.steer, device: port.index, deviceName: "port0", flags: .generic)
         try define(steering)
         let slot = try bed.makeSlot(0)
         try steering.admit(slot.attachment(0, service: Self.service))

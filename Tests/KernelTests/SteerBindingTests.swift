@@ -163,7 +163,9 @@ struct SteerBindingTests {
         try bench.define()
         try bench.offer(0, 1)
         try bench.steer(Client.syn, .redirect, "steer_redirect_assigned", "steer_assigned")
+        let generation = try bench.steering.state(of: 0).generation
         try bench.steering.unbind(slot: 0)
+        #expect(try bench.steering.state(of: 0).generation == generation + 1)
         #expect(bench.steering.binding(of: 0) == nil)
         try bench.steer(Client.syn.ack(), .pass, "steer_pass_no_binding")
         try bench.steer(Client.syn, .redirect, "steer_redirect_assigned", "steer_assigned")
@@ -202,7 +204,8 @@ struct SteerBindingTests {
         }
         #expect(bench.steering.idleCount(service: Bench.service) == 3)
         for client in 1...3 {
-            try bench.steer(Client.syn(from: "10.2.0.\(client)"), .redirect, "steer_redirect_assigned", "steer_assigned")
+            let syn = Client.syn(from: "10.2.0.\(client)")
+            try bench.steer(syn, .redirect, "steer_redirect_assigned", "steer_assigned")
         }
         try bench.steer(Client.syn(from: "10.2.0.4"), .pass, "steer_pass_refused")
     }

@@ -8,7 +8,7 @@ final class DocumentRoot {
     let descriptor: CInt
 
     init() {
-        var template = Array("/tmp/onvm-web-XXXXXX".utf8CString)
+        var template = Array((P_tmpdir + "/onvm-web-XXXXXX").utf8CString)
         path = unsafe String(cString: unsafe mkdtemp(&template))
         descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     }
@@ -23,7 +23,9 @@ final class DocumentRoot {
         precondition(file >= 0, name)
         var done = 0
         while done < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress! + done, $0.count - done) }
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(file, $0.baseAddress! + done, $0.count - done)
+            }
             precondition(count > 0)
             done += count
         }

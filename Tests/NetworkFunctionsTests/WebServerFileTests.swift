@@ -267,7 +267,9 @@ import Testing
             states.append((client.state, client.promised, []))
         }
         var generator = SeededGenerator(seed: 5)
-        while let number = states.indices.filter({ states[$0].2.count < Int(states[$0].1) }).randomElement(using: &generator) {
+        while let number = states.indices.filter({ states[$0].2.count < Int(states[$0].1) }).randomElement(
+            using: &generator)
+        {
             client.state = states[number].0
             client.promised = states[number].1
             client.output = states[number].2

@@ -15,8 +15,9 @@ final class LaunchedProcess: NetworkFunctionProcess {
     private(set) var pid: pid_t = 0
     private(set) var pidfd: CInt = -1
     private let loop: EventLoop
-    /// Tells the launcher to let go of this object, which frees what it owns.
-    var onClose: () -> Void = {}
+    /// Tells the launcher to let go of this object, which frees what it owns, and to close this duplicate of the socket
+    /// afterwards.
+    var onClose: (CInt) -> Void = { _ in }
 
     init(
         userID: UInt32, xsk: consuming XSKSocket, channel: consuming NFChannel, telemetry: consuming Telemetry,
@@ -63,7 +64,7 @@ final class LaunchedProcess: NetworkFunctionProcess {
     /// The socket, memory and channel go with this object.
     func close() {
         releaseDescriptors()
-        onClose()
+        onClose(fcntl(socket, F_DUPFD_CLOEXEC, 3))
     }
 
     private func releaseDescriptors() {

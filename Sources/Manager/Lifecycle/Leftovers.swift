@@ -30,12 +30,11 @@ public enum Leftovers {
         InstanceDirectory(instance: instance).readState()?.netns
     }
 
-    /// The caller has the lock. Order as at any stop: traffic off the NFs, then NFs, then devices and settings.
+    /// The caller has the lock.
     static func remove(_ directory: InstanceDirectory) throws -> Report {
         var report = Report()
         let instance = directory.instance
         let state = directory.readState()
-        if try Steering.removeLeftovers(instance: instance) { report.lines.append("eBPF programs, links and maps") }
         if let zygote = state?.zygote, zygote.isAlive {
             kill(zygote.pid, SIGKILL)
             report.lines.append("zygote \(zygote.pid)")
@@ -45,6 +44,8 @@ public enum Leftovers {
         if count > 0 { report.lines.append("\(count) NF process\(count == 1 ? "" : "es")") }
         let pairs = try SlotDevices.removeAll(of: SlotDeviceNames(instance: instance, firstNumber: 0))
         if pairs > 0 { report.lines.append("\(pairs) slot device pair\(pairs == 1 ? "" : "s")") }
+        // Programs of slots go with their devices, all in one grace period; then only those of ports are left.
+        if try Steering.removeLeftovers(instance: instance) { report.lines.append("eBPF programs, links and maps") }
         for changed in state?.changedFeatures ?? [] {
             // The device may have gone since.
             guard (try? HostPorts().restore(changed)) != nil else { continue }

@@ -7,12 +7,16 @@ extension RunningInstance {
     func restore() {
         server?.close()
         launcher?.stopZygote()
-        attempt("take the programs off") { try steering?.tearDown() }
+        for port in ports where port.mode != nil {
+            attempt("take the program off \(port.link.name)") { try steering?.detach(portNamed: port.link.name) }
+        }
         let users = state.firstUserID..<state.firstUserID + state.slotCount
         let count = UserIDs.killProcesses(users)
         if count > 0 { log.warning("\(count) NF processes had to be killed") }
         let names = SlotDeviceNames(instance: options.topology.instance, firstNumber: 0)
+        // Programs go with their devices, all in one grace period; taken off one by one each would wait for its own.
         attempt("remove the slots' devices") { try SlotDevices.removeAll(of: names) }
+        attempt("remove programs and maps") { try steering?.tearDown() }
         for changed in state.changedFeatures {
             attempt("restore the offloads of \(changed.device)") { try hostPorts.restore(changed) }
         }

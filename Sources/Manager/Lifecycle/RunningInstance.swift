@@ -7,7 +7,8 @@ public import Logging
 
 /// One manager at work: from a topology to NFs that serve, and back to the host as it was.
 ///
-/// It touches no packet. Its single thread waits in `EventLoop` and handles what became ready, one thing after the other.
+/// It touches no packet. One thread waits in `EventLoop` and handles what became ready, one thing after the other; another
+/// only closes sockets.
 public final class RunningInstance {
     public struct Options: Sendable {
         public var topology: Topology
@@ -73,6 +74,7 @@ public final class RunningInstance {
         let now = MonotonicTime.now
         launcher?.restartZygote(at: now)
         let next = slots.advance(at: now)
+        launcher?.closeReleasedSockets()
         server?.dropIdle(at: now)
         if let drainDeadline, now >= drainDeadline { slots.endAll(at: now) }
         guard !isFinished else { return }
@@ -98,8 +100,9 @@ public final class RunningInstance {
         }
         drainDeadline = now + .milliseconds(options.drainMilliseconds)
         slots.drain(at: now)
-        let serving = slots.processCount
-        log.notice("\(reason): draining \(serving) NFs, \(options.drainMilliseconds / 1000) s at most; again to end now")
+        let serving = slots.pools.reduce(0) { $0 + $1.count(.draining) }
+        log.notice(
+            "\(reason): \(serving) NFs have clients, which may finish within \(options.drainMilliseconds / 1000) s; again to end now")
     }
 
     var isDraining: Bool { drainDeadline != nil }

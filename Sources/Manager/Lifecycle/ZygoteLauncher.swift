@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Handover
 import Linux
@@ -27,6 +28,8 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     private var logs: [UInt8: FileDescriptorBox] = [:]
     private var processes: [UInt64: LaunchedProcess] = [:]
     private var nextCore: [UInt8: Int] = [:]
+    private var releasedSockets: [CInt] = []
+    private let closing = DispatchQueue(label: "onvm.close")
     private(set) var retryAt: MonotonicTime?
     private var failures = 0
     private var startedAt = MonotonicTime.zero
@@ -177,9 +180,22 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
         let process = LaunchedProcess(
             userID: userID, xsk: xsk, channel: channel, telemetry: telemetry, multiBuffer: multiBuffer, loop: loop)
         try loop.watch(process.channelDescriptor) { [unowned self] _ in readProcess(token) }
-        process.onClose = { [unowned self] in processes[token] = nil }
+        process.onClose = { [unowned self] socket in
+            processes[token] = nil
+            if socket >= 0 { releasedSockets.append(socket) }
+        }
         processes[token] = process
         return process
+    }
+
+    /// Closes the sockets of processes that have gone, on another thread: the last close of a bound AF_XDP socket waits for
+    /// an RCU grace period, 10 ms and more on a busy host (xsk_release in net/xdp/xsk.c), and while the manager waits
+    /// another NF may die and its clients send into the void. Call it once those processes' objects are gone.
+    func closeReleasedSockets() {
+        guard !releasedSockets.isEmpty else { return }
+        let sockets = releasedSockets
+        releasedSockets = []
+        closing.async { for socket in sockets { _ = close(socket) } }
     }
 
     private func core(for service: Topology.Service) -> Int32 {

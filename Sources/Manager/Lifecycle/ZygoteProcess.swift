@@ -41,7 +41,10 @@ final class ZygoteProcess {
         // make system calls that no NF may make, and hide the signal.
         var environment = unsafe [strdup("SWIFT_BACKTRACE=enable=no"), nil]
         defer { for unsafe pointer in unsafe environment { unsafe free(pointer) } }
+        // NFs are no more urgent than anything else on the host.
+        Urgency.set(.ordinary)
         let result = unsafe posix_spawn(&pid, executable, &actions, &attributes, &pointers, &environment)
+        Urgency.set(.manager)
         guard result == 0 else { throw ZygoteError(executable: executable, errno: Errno(rawValue: result)) }
         return pid
     }
@@ -81,4 +84,17 @@ func describe(waitStatus status: CInt) -> String {
     guard signal != 0 else { return "exit status \((status >> 8) & 0xFF)" }
     let name = unsafe CLinux_signal_name(signal).map { unsafe "SIG" + String(cString: $0) } ?? "signal \(signal)"
     return "killed by \(name)"
+}
+
+/// How soon this process runs when it has something to do (setpriority(2)).
+///
+/// A manager does little, but until it has seen an NF die, that NF's clients send into the void: it goes before others.
+enum Urgency: CInt {
+    case ordinary = 0
+    case manager = -15
+
+    /// Without CAP_SYS_NICE everything stays as it is.
+    static func set(_ urgency: Urgency) {
+        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, urgency.rawValue)
+    }
 }

@@ -25,9 +25,10 @@ public enum Zygote {
             // A terminal's Ctrl-C is for the manager, which drains the NFs in order.
             _ = setsid()
             try Sandbox.enterEmptyNamespaces()
+            try Sandbox.emptyBoundingSet()
             serve(ZygoteServer(SequencedSocket(owning: FileDescriptor(owning: channel))), functions, childSignal)
         } catch {
-            complain("onvm-nf: \(error). It must be started with CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID.\n")
+            complain("onvm-nf: \(error). It must be started with CAP_SYS_ADMIN, CAP_SETPCAP, CAP_SETUID and CAP_SETGID.\n")
             exit(77)
         }
     }

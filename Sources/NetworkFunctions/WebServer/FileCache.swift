@@ -21,7 +21,8 @@ struct FileCache: ~Copyable {
     private static var headByteCountLimit: Int { 512 }
 
     init(directory: CInt, _ configuration: WebServerConfiguration) throws(WebServerError) {
-        let slot = WebServerConfiguration.pathByteCountLimit + 9 + Self.headByteCountLimit
+        let slot =
+            WebServerConfiguration.pathByteCountLimit + 9 + Self.headByteCountLimit
             + configuration.smallFileByteCount
         var bucketCount = 16
         while bucketCount < configuration.cacheEntries * 2 { bucketCount *= 2 }

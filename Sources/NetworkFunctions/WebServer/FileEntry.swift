@@ -44,4 +44,3 @@ struct FileEntry: BitwiseCopyable {
     }
     var content: Int { Int(head) &+ Int(headByteCount) }
 }
-

@@ -16,11 +16,15 @@ extension WebServer: HostedService {
         }
         configuration.connections = environment.connectionCapacity
         do {
-            try self.init(directory: environment.root, configuration: configuration)
+            try self.init(
+                directory: environment.root, configuration: configuration,
+                accessLog: environment.log >= 0 ? environment.log : nil)
         } catch {
             throw NFStartError("\(error)")
         }
     }
+
+    public var requestCount: UInt64 { counters.requests }
 
     /// Files below the document root, opened for reading.
     public static func allowSystemCalls(_ policy: inout SystemCallPolicy, in environment: NFEnvironment) {

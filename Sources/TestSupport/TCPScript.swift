@@ -1,0 +1,302 @@
+import PacketHeaders
+public import TCPStack
+
+/// Runs a script of segments, application calls and expectations against a stack, under virtual time.
+///
+/// Calls: `connect` (a whole handshake; see `connect`), `open` (active), `send N`, `finish`, `abort`, `read N` (of the unread
+/// bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`, `frame HEX`.
+/// Checks: `state NAME`, `cwnd N`, `ssthresh N`, `unread N`, `acked N`, `event NAME...` (all since the last such line),
+/// `count NAME N`, `drop NAME N`, `connections N`.
+public final class TCPScript {
+    public private(set) var failures: [String] = []
+    public private(set) var trace: [String] = []
+
+    private var stack: Stack
+    private let start: UInt64 = 50_000_000_000
+    private var now: UInt64
+    private var connection: ConnectionID?
+    private var sent: [(time: UInt64, frame: [UInt8])] = []
+    private var events: [String] = []
+    private var takesBytes = true
+    private var frame: [UInt8]
+
+    private let client: Endpoint
+    private let server: Endpoint
+    private let clientStart: UInt32
+    private var serverStart: UInt32?
+    /// What the script's peer learned in the handshake.
+    private var usesTimestamps = false
+    private var lastTimestamp: UInt32 = 0
+    private var clockOffset: UInt32?
+
+    /// What `connect` on a script's first line measures.
+    private static let roundTrip: UInt64 = 20_000_000
+    /// Timers look every 262 µs; a segment may be that late.
+    private static let tolerance: UInt64 = 1_000_000
+
+    public init(isIPv6: Bool = false, peerStart: UInt32 = 4_294_967_000, change: (inout Configuration) -> Void = { _ in }) {
+        var configuration = Configuration(secret: (11, 12))
+        configuration.connectionCapacity = 16
+        configuration.transmissionCapacity = 256
+        configuration.maximumReceiveWindow = 65_535
+        configuration.receivePoolByteCount = 1 << 20
+        configuration.keepaliveIdle = nil
+        change(&configuration)
+        stack = Stack(configuration)
+        now = start - Self.roundTrip
+        clientStart = peerStart
+        client = Endpoint(address: Simulation.address(2, isIPv6: isIPv6), port: 40_000)
+        server = Endpoint(address: Simulation.address(1, isIPv6: isIPv6), port: 80)
+        frame = [UInt8](repeating: 0, count: configuration.mtu + 18)
+        let isListening = stack.listen(on: server)
+        precondition(isListening)
+    }
+
+    /// Runs the script; what did not come out as written is in `failures`.
+    @discardableResult
+    public func run(_ script: String) -> [String] {
+        for line in ScriptLine.parse(script) {
+            run(line)
+            if !failures.isEmpty { break }
+        }
+        if failures.isEmpty, let extra = sent.first { fail("the end", "unexpected \(describe(extra.frame))") }
+        return failures
+    }
+
+    private func run(_ line: ScriptLine) {
+        let time = start + line.time
+        if case .call(let words) = line.body, words[0] == "connect" { return connect(Array(words.dropFirst()), line) }
+        if case .expects(let expected) = line.body { return expect(expected, time, line) }
+        advance(to: time)
+        if let extra = sent.first {
+            return fail(line.text, "before this line, unexpected at \(seconds(extra.time)): \(describe(extra.frame))")
+        }
+        switch line.body {
+        case .arrives(let segment): arrive(template(segment).frame)
+        case .call(let words):
+            for words in words.split(separator: ";") { call(Array(words), line) }
+        case .check(let words): check(words, line)
+        case .expects: break
+        }
+        transmit()
+    }
+
+    private func expect(_ expected: ScriptSegment, _ time: UInt64, _ line: ScriptLine) {
+        advance(to: time + Self.tolerance, untilSent: true)
+        guard !sent.isEmpty else { return fail(line.text, "nothing was sent") }
+        let (sentAt, frame) = sent.removeFirst()
+        guard let template = SegmentTemplate(frame) else { return fail(line.text, "a broken frame was sent") }
+        let actual = relative(template)
+        if let difference = expected.difference(to: actual) {
+            return fail(line.text, "\(difference) differs: \(actual.description) at \(seconds(sentAt))")
+        }
+        if sentAt < time || sentAt > time + Self.tolerance { fail(line.text, "sent at \(seconds(sentAt))") }
+    }
+
+    private func fail(_ line: String, _ reason: String) {
+        failures.append("\(line) — \(reason)\n" + trace.joined(separator: "\n"))
+    }
+
+    private func seconds(_ time: UInt64) -> String {
+        let micro = (time - min(start, time)) / 1_000
+        let fraction = "\(micro % 1_000_000)"
+        return "\(micro / 1_000_000)." + String(repeating: "0", count: 6 - fraction.count) + fraction
+    }
+
+    private func describe(_ frame: [UInt8]) -> String {
+        SegmentTemplate(frame).map { relative($0).description } ?? "a broken frame"
+    }
+
+    private func relative(_ template: SegmentTemplate) -> ScriptSegment {
+        ScriptSegment(template, sequenceBase: serverStart ?? template.sequence, acknowledgmentBase: clientStart)
+    }
+
+    // Time.
+
+    private func advance(to time: UInt64, untilSent: Bool = false) {
+        while true {
+            if untilSent && !sent.isEmpty { return }
+            let deadline = stack.nextDeadline?.nanoseconds ?? .max
+            let next = max(now, min(deadline, time))
+            now = next
+            while let event = stack.nextEvent(at: Instant(nanoseconds: now)) { note(event.events, event.reason) }
+            transmit()
+            if next >= time || deadline > time { break }
+        }
+        if !untilSent || sent.isEmpty { now = max(now, time) }
+    }
+
+    private func transmit() {
+        while true {
+            var span = frame.mutableSpan
+            // Safe: any byte is a value of UInt8.
+            var bytes = unsafe span.mutableBytes
+            guard let segment = stack.nextSegment(into: &bytes, at: Instant(nanoseconds: now)) else { return }
+            stack.seal(segment, &bytes)
+            let copy = Array(frame[..<segment.byteCount])
+            learn(copy)
+            trace.append("\(seconds(now)) > \(describe(copy))")
+            sent.append((now, copy))
+        }
+    }
+
+    /// Takes the initial sequence number and the timestamp from what the stack sends.
+    private func learn(_ frame: [UInt8]) {
+        guard let template = SegmentTemplate(frame) else { return }
+        if template.control & SegmentTemplate.syn != 0 { serverStart = template.sequence }
+        for (kind, content) in template.optionList where kind == 8 {
+            lastTimestamp = SegmentTemplate.number(content.prefix(4))
+            clockOffset = lastTimestamp &- UInt32(truncatingIfNeeded: now / 1_000_000)
+        }
+    }
+
+    // Segments from the peer.
+
+    private func template(_ segment: ScriptSegment) -> SegmentTemplate {
+        var template = SegmentTemplate(from: client, to: server)
+        template.control = segment.control
+        template.sequence = clientStart &+ segment.start
+        template.acknowledgment = segment.acknowledgment.map { (serverStart ?? 0) &+ $0 } ?? 0
+        template.window = segment.window ?? 65_535
+        template.payload = (0..<segment.byteCount).map { UInt8(truncatingIfNeeded: Int(segment.start) + $0) }
+        template.options = options(segment)
+        return template
+    }
+
+    private func options(_ segment: ScriptSegment) -> [UInt8] {
+        var bytes: [UInt8] = []
+        if let value = segment.options["mss"]?.first { bytes += [2, 4] + SegmentTemplate.big(UInt64(value)!, 2) }
+        if segment.options["sackOK"] != nil { bytes += [4, 2] }
+        if let value = segment.options["wscale"]?.first { bytes += [3, 3, UInt8(value)!] }
+        if segment.control & SegmentTemplate.syn != 0 { usesTimestamps = segment.options["ts"] != nil }
+        if (usesTimestamps || segment.options["ts"] != nil) && segment.options["nots"] == nil {
+            bytes += [8, 10] + timestamps(segment.options["ts"] ?? [])
+        }
+        if let blocks = segment.options["sack"] {
+            bytes += [5, UInt8(2 + blocks.count * 8)]
+            for block in blocks {
+                for edge in block.split(separator: ":") {
+                    bytes += SegmentTemplate.big(UInt64((serverStart ?? 0) &+ UInt32(edge)!), 4)
+                }
+            }
+        }
+        return bytes
+    }
+
+    /// `ts` alone is the peer's clock and the latest echo; `ts VALUE` sets the value, `ts VALUE @SECONDS` echoes what the stack's clock
+    /// was then.
+    private func timestamps(_ words: [String]) -> [UInt8] {
+        let clock = UInt32(truncatingIfNeeded: now / 1_000_000)
+        let value = words.first.flatMap { UInt32($0) } ?? clock
+        var echo = lastTimestamp
+        if words.count > 1, words[1].hasPrefix("@"), let milliseconds = Double(words[1].dropFirst()).map({ $0 * 1_000 }) {
+            echo = UInt32(truncatingIfNeeded: start / 1_000_000 + UInt64(milliseconds)) &+ (clockOffset ?? 0)
+        }
+        return SegmentTemplate.big(UInt64(value), 4) + SegmentTemplate.big(UInt64(echo), 4)
+    }
+
+    private func arrive(_ bytes: [UInt8]) {
+        trace.append("\(seconds(now)) < \(SegmentTemplate(bytes).map(peerRelative) ?? "a frame")")
+        // Safe: bytes have no padding.
+        let frame = unsafe bytes.span.bytes
+        let arrival = stack.receive(frame, at: Instant(nanoseconds: now))
+        if let id = arrival.connection, arrival.events.contains(.established) { connection = id }
+        note(arrival.events, arrival.reason)
+        guard !arrival.payload.isEmpty else { return }
+        note(stack.deliver(arrival, consumed: takesBytes ? arrival.payload.count : 0, frame: frame), .finished)
+    }
+
+    private func peerRelative(_ template: SegmentTemplate) -> String {
+        ScriptSegment(template, sequenceBase: clientStart, acknowledgmentBase: serverStart ?? 0).description
+    }
+
+    private func note(_ happened: ConnectionEvents, _ reason: CloseReason?) {
+        let names: [(ConnectionEvents, String)] = [
+            (.established, "established"), (.readable, "readable"), (.acknowledged, "acknowledged"),
+            (.peerFinished, "peerFinished"), (.timer, "timer"),
+        ]
+        for (event, name) in names where happened.contains(event) { events.append(name) }
+        if happened.contains(.closed) { events.append("closed(\(reason.map { "\($0)" } ?? "?"))") }
+    }
+
+    // Calls and checks.
+
+    private func call(_ words: [String], _ line: ScriptLine) {
+        let number = words.count > 1 ? Int(words[1]) : nil
+        switch words[0] {
+        case "open": open()
+        case "hold": takesBytes = false
+        case "take": takesBytes = true
+        case "frame": arrive(Self.bytes(words.dropFirst().joined()))
+        default:
+            guard let connection else { return fail(line.text, "there is no connection") }
+            switch words[0] {
+            case "send": stack.send(connection, byteCount: number!)
+            case "finish": stack.finish(connection)
+            case "abort": stack.abort(connection)
+            case "read": stack.consume(connection, number ?? stack.unreadByteCount(connection))
+            case "timer":
+                let delay = UInt64(Double(words[1])! * 1e9)
+                stack.setTimer(connection, at: Instant(nanoseconds: now + delay))
+            default: fail(line.text, "no such call")
+            }
+        }
+    }
+
+    private static func bytes(_ hexadecimal: String) -> [UInt8] {
+        let digits = hexadecimal.compactMap(\.hexDigitValue)
+        return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    }
+
+    /// A handshake that ends at the line's time: `connect [mss N] [nosack] [nots] [noscale] [win N]`.
+    private func connect(_ words: [String], _ line: ScriptLine) {
+        func value(_ name: String) -> String? {
+            words.firstIndex(of: name).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+        }
+        var options = ["mss \(value("mss") ?? "1460")"]
+        if !words.contains("nosack") { options.append("sackOK") }
+        if !words.contains("nots") { options.append("ts") }
+        if !words.contains("noscale") { options.append("wscale \(value("wscale") ?? "0")") }
+        arrive(template(ScriptSegment(["S", "0:0", "win", value("win") ?? "65535", "<" + options.joined(separator: ",") + ">"])).frame)
+        transmit()
+        guard sent.count == 1 else { return fail(line.text, "no SYN,ACK") }
+        sent.removeAll()
+        advance(to: start + line.time)
+        arrive(template(ScriptSegment([".", "1:1", "ack", "1", "win", value("win") ?? "65535"])).frame)
+        if connection == nil { fail(line.text, "not established") }
+        events.removeAll()
+    }
+
+    private func open() {
+        connection = stack.connect(
+            to: client, from: server, by: LinkPath(destination: Simulation.clientMAC, source: Simulation.serverMAC),
+            at: Instant(nanoseconds: now))
+    }
+
+    private func check(_ words: [String], _ line: ScriptLine) {
+        let actual: String
+        let expected = words.dropFirst().joined(separator: " ")
+        let information = connection.flatMap { stack.information($0) }
+        switch words[0] {
+        case "state": actual = information.map { "\($0.state)" } ?? "closed"
+        case "cwnd": actual = information.map { "\($0.congestionWindow)" } ?? "none"
+        case "ssthresh": actual = information.map { "\($0.slowStartThreshold)" } ?? "none"
+        case "unread": actual = information.map { "\($0.unreadByteCount)" } ?? "none"
+        case "acked": actual = information.map { "\($0.bytesAcknowledged)" } ?? "none"
+        case "flight": actual = information.map { "\($0.bytesInFlight)" } ?? "none"
+        case "received": actual = information.map { "\($0.bytesReceived)" } ?? "none"
+        case "connections": actual = "\(stack.connectionCount)"
+        case "event":
+            actual = events.joined(separator: " ")
+            events.removeAll()
+        case "count":
+            let counter = Counter.allCases.first { "\($0)" == words[1] }
+            actual = counter.map { "\(words[1]) \(stack.counters[$0])" } ?? "no such counter"
+        case "drop":
+            let cause = DropCause.allCases.first { "\($0)" == words[1] }
+            actual = cause.map { "\(words[1]) \(stack.counters[$0])" } ?? "no such cause"
+        default: return fail(line.text, "no such check")
+        }
+        if actual != expected { fail(line.text, "is \(actual)") }
+    }
+}
