@@ -52,8 +52,8 @@ become_root() {
     exec sudo env "PATH=$PATH" "$0" "$@"
 }
 
-# `ip netns exec` would give every command a mount namespace and a /sys of its own, so what the manager pins in
-# /sys/fs/bpf would be gone with it; nsenter changes the network namespace and nothing else.
+# `ip netns exec` would give every command a mount namespace and a /sys of its own; nsenter changes the network
+# namespace and nothing else.
 HOST=(nsenter "--net=/run/netns/$HOST_NAMESPACE" --)
 CLIENT=(nsenter "--net=/run/netns/$CLIENT_NAMESPACE" --)
 

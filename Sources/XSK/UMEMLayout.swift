@@ -32,9 +32,11 @@ public struct UMEMLayout: Equatable, Sendable {
         mtu: UInt32, frames: UInt32, multiBuffer: Bool, transmitMetadata: Bool
     ) -> UMEMLayout? {
         let frameByteCount = mtu + Self.linkHeaderByteCount
-        let metadata: UInt32 = transmitMetadata ? 24 : 0
         let receiveFits = { (chunk: UInt32) in frameByteCount + Self.kernelHeadroom <= chunk }
         let chunk: UInt32 = receiveFits(2048) ? 2048 : 4096
+        // The kernel wants the metadata's room before every descriptor of a packet, also those that carry none
+        // (xp_aligned_validate_desc, net/xdp/xsk_queue.h), and adjacent chunks have none: one or the other.
+        let metadata: UInt32 = transmitMetadata && frameByteCount + 24 <= chunk ? 24 : 0
         guard receiveFits(chunk) || multiBuffer else { return nil }
         let perFrame = (frameByteCount + metadata + chunk - 1) / chunk
         guard perFrame == 1 || multiBuffer else { return nil }

@@ -12,7 +12,7 @@ from bed import CLIENT, HOST, INSTANCE, ONVM, SERVER, run, spawn
 # Exit statuses of onvm (DESIGN §12).
 DONE, FAILED, USAGE, BAD_TOPOLOGY, NOT_PERMITTED = 0, 1, 64, 65, 77
 
-def web(root, device="port0", isolation="client", idle=4, maximum=64, overflow="refuse", listen=None, extra="",
+def web(root, device="port0", isolation="client", idle=8, maximum=64, overflow="refuse", listen=None, extra="",
         options=None):
     """The topology of one web service."""
     listen = listen or [f"{SERVER[4]}:80", f"[{SERVER[6]}]:80"]

@@ -197,7 +197,7 @@ def test_a_client_without_timestamps_window_scale_or_sack(platform, documents):
 
 
 def test_many_downloads_at_once(platform, documents):
-    """Thirty-two transfers share the path; each is exact."""
+    """Thirty-two transfers of eight clients share the path; each is exact."""
     platform.ensure(clients=8)
     jobs = [
         spawn("curl", "--silent", "--fail", "--interface", client_address(1 + i % 8), url(documents.path(10 * MIB)),
@@ -207,5 +207,6 @@ def test_many_downloads_at_once(platform, documents):
     checks = [subprocess.Popen(["sha256sum"], stdin=job.stdout, stdout=subprocess.PIPE, text=True) for job in jobs]
     for job, check in zip(jobs, checks):
         job.stdout.close()
-        assert check.communicate(timeout=60)[0].split()[0] == documents.digest(10 * MIB)
-        assert job.wait(10) == 0
+        digest = check.communicate(timeout=60)[0].split()[0]
+        assert job.wait(10) == 0, f"curl exited with {job.returncode}"
+        assert digest == documents.digest(10 * MIB)

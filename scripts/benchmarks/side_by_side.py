@@ -117,10 +117,10 @@ class Onvm(Server):
         file = self.work / f"{self.name}.yaml"
         pool = f"    idle: {CLIENTS}\n    max: {2 * CLIENTS}\n" if self.isolation == "client" else ""
         file.write_text(
-            "ports:\n  - device: port0\nservices:\n  - name: web\n    nf: web-server\n"
+            "instance: bench\nports:\n  - device: port0\nservices:\n  - name: web\n    nf: web-server\n"
             f"    listen: [\"10.77.0.1:80\"]\n    isolation: {self.isolation}\n{pool}    cores: [{SERVER_CORE}]\n"
             f"    options: {{root: {self.work}/site}}\n")
-        return inside("onvm-host", SERVER_CORE, ONVM, "run", file)
+        return ["taskset", "-c", str(SERVER_CORE), ONVM, "run", "--netns", "onvm-host", file]
 
 
 def cpu_seconds():
