@@ -197,7 +197,7 @@ extension TransmissionControlBlock {
     mutating func takeSamples(
         _ delivery: Delivery, _ segment: SegmentHeader, advanced: Bool, at now: Instant, _ limits: TimeoutLimits
     ) {
-        if delivery.latestSentAt != 0 {
+        if delivery.latestSentAt != 0 && !delivery.isAmbiguous {
             estimator.sample(now.nanoseconds &- delivery.earliestSentAt, at: now, limits: limits)
             estimator.sampleMinimum(now.nanoseconds &- delivery.latestSentAt, at: now)
         } else if advanced, let echo = echo(segment), echo.value != 0 {

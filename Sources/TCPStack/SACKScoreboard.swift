@@ -69,6 +69,7 @@ struct SACKScoreboard: BitwiseCopyable {
                 if record.marks.contains(.lost) { lostByteCount &-= count }
                 delivery.add(record, end: end, count: count)
             }
+            if record.marks.contains(.retransmitted) { delivery.isAmbiguous = true }
             if end == record.end {
                 let next = record.next
                 records.give(head)
@@ -261,6 +262,9 @@ struct SACKScoreboard: BitwiseCopyable {
 struct Delivery {
     var byteCount: UInt32 = 0
     var isSelective = false
+    /// What is acknowledged was sent twice in part. The rest may have waited at the peer for that part, so that its age
+    /// tells nothing about the round trip either.
+    var isAmbiguous = false
     /// When the earliest and the latest of the segments sent once were sent: RTT samples (Karn's algorithm).
     var earliestSentAt = UInt64.max
     var latestSentAt: UInt64 = 0

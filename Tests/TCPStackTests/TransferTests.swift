@@ -17,7 +17,7 @@ import Testing
         // Checksums are slow in a debug build; where the path corrupts frames they must be complete.
         if impairment.corruptPerMille == 0 {
             configuration.trustsPartialChecksums = true
-            configuration.transmitChecksum = .partial
+            configuration.transmitChecksum = environment("ONVM_SEED") == nil ? .partial : .full
         }
         change(&configuration)
         var clientTraffic = Traffic()
@@ -89,7 +89,7 @@ import Testing
     }
 
     /// Seeds a path; ONVM_SEEDS=5000 for a long run.
-    static let seedCount = unsafe getenv("ONVM_SEEDS").flatMap { unsafe Int(String(cString: $0)) } ?? 60
+    static let seedCount = Int(environment("ONVM_SEEDS") ?? 60)
 
     @Test(arguments: [0, 10, 100], 1...seedCount)
     func everyPath(lossPerMille: Int, seed: Int) {
@@ -102,5 +102,30 @@ import Testing
         Self.expectComplete(simulation, clientBytes: byteCount, serverBytes: byteCount, seed: seed)
         let left = simulation.client.stack.connectionCount + simulation.server.stack.connectionCount
         #expect(left == 0, "seed \(seed)")
+    }
+
+    private static func environment(_ name: String) -> UInt64? {
+        unsafe getenv(name).flatMap { unsafe UInt64(String(cString: $0)) }
+    }
+
+    /// Runs one failing seed of `everyPath` again and prints its segments: ONVM_LOSS=100 ONVM_SEED=100284.
+    @Test(.enabled(if: environment("ONVM_SEED") != nil))
+    func replay() {
+        let seed = Self.environment("ONVM_SEED") ?? 0
+        let loss = Int(Self.environment("ONVM_LOSS") ?? 0)
+        let byteCount = loss == 100 ? 60_000 : 300_000
+        let simulation = Self.drawn(seed: seed, lossPerMille: loss, byteCount: byteCount)
+        simulation.onFrame = { frame, isFromClient, now in
+            let text = SegmentTemplate(frame).map { "\($0.control) \($0.sequence) \($0.acknowledgment) \($0.payload.count)" }
+            print(Double(now) / 1e9, isFromClient ? ">" : "<", text ?? "partial")
+        }
+        _ = simulation.connect(isIPv6: seed % 2 == 0, vlan: seed % 3 == 0 ? 7 : nil)
+        simulation.run()
+        for host in [simulation.client, simulation.server] {
+            print(host.streams.values.map { "\($0)" })
+            for counter in Counter.allCases where host.stack.counters[counter] > 0 {
+                print(counter, host.stack.counters[counter])
+            }
+        }
     }
 }
