@@ -19,6 +19,18 @@ func library(
         name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings, plugins: plugins)
 }
 
+/// A library of the data plane. It is optimised in debug builds, too, with its assertions on: what the tests count
+/// (allocations) and how long they take is then what users get.
+func dataPlane(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [], plugins: [Target.PluginUsage] = []
+) -> Target {
+    let optimised = SwiftSetting.unsafeFlags(
+        ["-O", "-Xfrontend", "-assert-config", "-Xfrontend", "Debug"], .when(configuration: .debug))
+    return .target(
+        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings + [optimised],
+        plugins: plugins)
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
@@ -45,13 +57,13 @@ let package = Package(
         // Data plane: no Foundation, no concurrency runtime, no logging, no existentials.
         library("Linux", ["CLinux"]),
         library("BPF", ["Linux", "CXDP", "CBPFTypes"], plugins: ["CompileBPF"]),
-        library("XSK", ["Linux", "CLinux"]),
-        library("PacketHeaders"),
-        library("TCPStack", ["PacketHeaders"]),
-        library("HTTP1"),
-        library("Handover", ["Linux", "XSK"]),
-        library("NetworkFunction", ["CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
-        library(
+        dataPlane("XSK", ["Linux", "CLinux"]),
+        dataPlane("PacketHeaders"),
+        dataPlane("TCPStack", ["PacketHeaders"]),
+        dataPlane("HTTP1"),
+        dataPlane("Handover", ["Linux", "XSK"]),
+        dataPlane("NetworkFunction", ["CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
+        dataPlane(
             "NetworkFunctions", ["CLinux", "HTTP1", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack"],
             exclude: ["WebServer/README.md"]),
 
@@ -96,7 +108,8 @@ let package = Package(
         tests(
             "NetworkFunctionTests",
             [
-                "CLinux", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "TestSupport", "XSK",
+                "CAllocationCounter", "CLinux", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack",
+                "TestSupport", "XSK",
             ]),
         tests(
             "NetworkFunctionsTests",

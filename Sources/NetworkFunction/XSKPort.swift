@@ -40,15 +40,24 @@ public import XSK
             throw XSKError(call: "mmap of the UMEM", errno: error)
         }
         let rings = try XSKRings(socket: socket, layout: grant.layout)
+        self.init(
+            layout: grant.layout, socket: socket, umem: umem, rings: rings,
+            offloadsChecksum: grant.features.contains(.checksumOffload) && grant.layout.transmitMetadataByteCount > 0)
+    }
+
+    init(
+        layout: UMEMLayout, socket: consuming FileDescriptor, umem: consuming MappedRegion, rings: consuming XSKRings,
+        offloadsChecksum: Bool
+    ) {
+        self.layout = layout
+        self.socket = socket
         self.umem = umem
         self.rings = rings
-        layout = grant.layout
-        pool = TransmitPool(frameCount: Int(grant.layout.transmitFrames))
-        unsafe outstanding = .allocate(capacity: Int(grant.layout.transmitFrames))
-        unsafe outstanding.initialize(repeating: 0, count: Int(grant.layout.transmitFrames))
+        self.offloadsChecksum = offloadsChecksum
+        pool = TransmitPool(frameCount: Int(layout.transmitFrames))
+        unsafe outstanding = .allocate(capacity: Int(layout.transmitFrames))
+        unsafe outstanding.initialize(repeating: 0, count: Int(layout.transmitFrames))
         unsafe assembly = .allocate(byteCount: Self.assemblyByteCount, alignment: 64)
-        offloadsChecksum = grant.features.contains(.checksumOffload) && grant.layout.transmitMetadataByteCount > 0
-        self.socket = socket
         for chunk in 0..<layout.receiveChunks {
             _ = self.rings.fill.append(UInt64(chunk) * UInt64(layout.chunkByteCount))
         }

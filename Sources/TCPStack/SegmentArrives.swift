@@ -107,7 +107,7 @@ extension Stack {
         _ index: UInt32, _ frame: RawSpan, _ packet: Packet, _ segment: SegmentHeader
     ) -> Arrival? {
         guard blocks[index].state == .timeWait, blocks[index].flags.contains(.reported),
-            segment.control.contains(.syn), segment.control.isDisjoint(with: [.rst, .ack, .fin])
+            segment.control.contains(.syn), segment.control.isDisjoint(with: .rst | .ack | .fin)
         else { return nil }
         let identity = blocks[index].identity
         guard listeners.contains(identity.local, port: identity.localPort) else { return nil }
@@ -137,7 +137,7 @@ extension TransmissionControlBlock {
     /// Whether this is the SYN,ACK of a peer that opened at the same time (RFC 9293 §3.5 figure 7 line 6); its SYN is
     /// known, and but for that it would count as outside the window.
     func isCrossed(by segment: SegmentHeader) -> Bool {
-        state == .synReceived && !flags.contains(.passive) && segment.control.isSuperset(of: [.syn, .ack])
+        state == .synReceived && !flags.contains(.passive) && segment.control.isSuperset(of: .syn | .ack)
             && segment.sequence == initialReceiveSequence && segment.acknowledgment == sendNext
     }
 

@@ -3,6 +3,10 @@ import PacketHeaders
 /// The control bits, RFC 9293 §3.1.
 struct ControlBits: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
+    /// Bit by bit; an array literal of several members may allocate an array in a debug build.
+    static func | (left: ControlBits, right: ControlBits) -> ControlBits {
+        ControlBits(rawValue: left.rawValue | right.rawValue)
+    }
     static let fin = ControlBits(rawValue: 1)
     static let syn = ControlBits(rawValue: 2)
     static let rst = ControlBits(rawValue: 4)

@@ -42,7 +42,7 @@ extension Stack {
             sendReset(
                 Reply(
                     identity: blocks[index].identity, link: blocks[index].link, sequence: sequence,
-                    acknowledgment: blocks[index].receiveNext, control: [.rst, .ack]))
+                    acknowledgment: blocks[index].receiveNext, control: .rst | .ack))
         }
         counters[.aborted] &+= 1
         release(index)

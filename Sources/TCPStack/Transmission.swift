@@ -10,6 +10,8 @@ struct Transmission: PoolElement, BitwiseCopyable {
     struct Marks: OptionSet, BitwiseCopyable {
         let rawValue: UInt8
         /// Acknowledged selectively.
+        /// Bit by bit; an array literal of several members may allocate an array in a debug build.
+        static func | (left: Marks, right: Marks) -> Marks { Marks(rawValue: left.rawValue | right.rawValue) }
         static let sacked = Marks(rawValue: 1)
         /// Deemed lost, and not sent again since.
         static let lost = Marks(rawValue: 2)

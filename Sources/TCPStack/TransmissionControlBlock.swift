@@ -103,6 +103,8 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
 
     struct Flags: OptionSet, BitwiseCopyable {
         let rawValue: UInt32
+        /// Bit by bit; an array literal of several members may allocate an array in a debug build.
+        static func | (left: Flags, right: Flags) -> Flags { Flags(rawValue: left.rawValue | right.rawValue) }
         static let timestamps = Flags(rawValue: 1)
         static let selective = Flags(rawValue: 2)
         /// SYN or SYN,ACK is to be sent (again).
@@ -119,7 +121,7 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         static let tailProbe = Flags(rawValue: 512)
         static let windowProbe = Flags(rawValue: 1024)
         static let keepaliveProbe = Flags(rawValue: 2048)
-        static let probes: Flags = [.tailProbe, .windowProbe, .keepaliveProbe]
+        static let probes: Flags = .tailProbe | .windowProbe | .keepaliveProbe
         static let tailProbeOutstanding = Flags(rawValue: 4096)
         static let tailProbeRetransmitted = Flags(rawValue: 8192)
         /// One segment may be sent whatever the congestion window says.

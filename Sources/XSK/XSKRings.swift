@@ -10,7 +10,7 @@ public struct XSKRings: ~Copyable {
     public var completion: ConsumerRing<UInt64>
 
     /// Each ring mapping also holds a reference to the socket: its queue stays bound until they are gone.
-    private let regions: Regions
+    private let regions: Regions?
 
     private struct Regions: ~Copyable {
         let receive, transmit, fill, completion: MappedRegion
@@ -22,7 +22,7 @@ public struct XSKRings: ~Copyable {
         var length = socklen_t(MemoryLayout<xdp_mmap_offsets>.size)
         try xskCheck(
             unsafe getsockopt(socket.rawValue, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &length), "XDP_MMAP_OFFSETS")
-        regions = Regions(
+        let regions = Regions(
             receive: try Self.map(
                 socket, Int(XDP_PGOFF_RX_RING), offsets.rx, layout.receiveRingSlots, MemoryLayout<xdp_desc>.size),
             transmit: try Self.map(
@@ -36,6 +36,18 @@ public struct XSKRings: ~Copyable {
         transmit = ProducerRing(Self.ring(regions.transmit, offsets.tx, layout.transmitRingSlots))
         fill = ProducerRing(Self.ring(regions.fill, offsets.fr, layout.fillRingSlots))
         completion = ConsumerRing(Self.ring(regions.completion, offsets.cr, layout.transmitRingSlots))
+        self.regions = .some(regions)
+    }
+
+    /// Rings in memory that the caller keeps, with something else than the kernel at their other ends.
+    public init(
+        receive: Ring<xdp_desc>, transmit: Ring<xdp_desc>, fill: Ring<UInt64>, completion: Ring<UInt64>
+    ) {
+        self.receive = ConsumerRing(receive)
+        self.transmit = ProducerRing(transmit)
+        self.fill = ProducerRing(fill)
+        self.completion = ConsumerRing(completion)
+        regions = nil
     }
 
     private static func map(

@@ -15,6 +15,7 @@ import XSK
             var port = try boundPort(near, mtu: mtu, features: mtu > 1_500 ? [.multiBuffer] : [])
             let sink = try PacketSocket(interfaceIndex: far)
             for round in 0..<(Int(port.layout.transmitFrames) * 3) {
+                port.reclaim()
                 let taken = port.takeFrame()
                 let frame = try #require(taken)
                 fill(frame, byteCount: frameByteCount, seed: UInt8(truncatingIfNeeded: round))

@@ -5,11 +5,14 @@ import Testing
 @testable import NetworkFunction
 
 @Suite struct WorkerOptionsTests {
+    static let address = Address(ipv4: UInt32(bigEndian: 0x0A00_0001))
+    static let otherAddress = Address(ipv4: UInt32(bigEndian: 0x0A00_0002))
+
     @Test func ownOptionsAreTakenAndOthersLeft() throws {
         let (options, rest) = try WorkerOptions.parse(
             "listen=10.0.0.1:80\nlisten=[fd77::1]:8080\nindex=a=b\nconnections=12\nspin_us=30\nreceive_pool_kib=64\n")
         #expect(options.endpoints.map(\.port) == [80, 8080])
-        #expect(options.endpoints[0].address == Address(ipv4: UInt32(bigEndian: 0x0A00_0001)))
+        #expect(options.endpoints[0].address == Self.address)
         #expect(!options.endpoints[1].address.isIPv4)
         #expect(options.connectionCapacity == 12 && options.spinMicroseconds == 30)
         #expect(options.receivePoolByteCount == 65_536)
