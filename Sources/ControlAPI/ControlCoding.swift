@@ -5,7 +5,8 @@ extension ControlAPI {
     public static func encode(_ value: some Encodable, pretty: Bool = false) throws -> Data {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = pretty ? [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting =
+            pretty ? [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
         return try encoder.encode(value)
     }
 
@@ -15,8 +16,8 @@ extension ControlAPI {
         return try decoder.decode(type, from: line)
     }
 
-    /// Reads a request line. A newer version or an unknown command gets an error of its own, so that a client of another
-    /// version can tell it from rubbish.
+    /// Reads a request line. A newer version or an unknown command gets an error of its own, so that a client of
+    /// another version can tell it from rubbish.
     public static func decodeRequest(_ line: Data) throws(ControlError) -> ControlRequest {
         struct Envelope: Decodable {
             var version: Int?

@@ -21,7 +21,9 @@ public struct EthtoolFeatureNames: Sendable {
         strings[2] = UInt32(count)
         try ethtool.perform(words: &strings, on: device)
         let bytes = unsafe strings.withUnsafeBytes { unsafe Array($0.dropFirst(12)) }
-        names = (0..<count).map { String(decoding: bytes[$0 * stride..<($0 + 1) * stride].prefix { $0 != 0 }, as: UTF8.self) }
+        names = (0..<count).map {
+            String(decoding: bytes[$0 * stride..<($0 + 1) * stride].prefix { $0 != 0 }, as: UTF8.self)
+        }
     }
 
     /// Every TCP segmentation offload: while one is on, a veth peer does not aggregate what it receives

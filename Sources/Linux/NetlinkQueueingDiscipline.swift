@@ -17,7 +17,7 @@ extension NetlinkWriter {
 }
 
 extension NetlinkSocket {
-    /// With a queueing discipline a veth whose peer is full keeps the frame and says so (Linux 6.16); without, it drops.
+    /// With a queueing discipline a veth whose peer is full keeps the frame and says so (Linux 6.16); else it drops it.
     public mutating func setPacketFIFO(index: UInt32, packetLimit: UInt32) throws(NetlinkError) {
         try perform("attach pfifo to device \(index)") { $0.setPacketFIFO(index: index, packetLimit: packetLimit) }
     }

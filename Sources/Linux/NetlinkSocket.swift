@@ -22,18 +22,21 @@ public struct NetlinkError: Error, CustomStringConvertible, Sendable {
     }
 }
 
-/// An rtnetlink socket of the network namespace its thread was in when it was opened (rtnetlink(7)).
+/// A netlink socket of the network namespace its thread was in when it was opened (rtnetlink(7)).
 public struct NetlinkSocket: ~Copyable {
     public let descriptor: FileDescriptor
     private var nextSequence: UInt32 = 1
 
-    public init() throws(NetlinkError) {
+    /// For links and addresses.
+    public init() throws(NetlinkError) { try self.init(protocol: NETLINK_ROUTE) }
+
+    init(protocol: CInt) throws(NetlinkError) {
         do {
             descriptor = FileDescriptor(
                 owning: try Errno.check(
-                    socket(AF_NETLINK, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), NETLINK_ROUTE)))
+                    socket(AF_NETLINK, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), `protocol`)))
         } catch {
-            throw NetlinkError(operation: "open an rtnetlink socket", errno: error)
+            throw NetlinkError(operation: "open a netlink socket", errno: error)
         }
         // Both only improve messages: reasons in text, and acknowledgements that do not repeat the request.
         for option in [NETLINK_EXT_ACK, NETLINK_CAP_ACK] {
@@ -103,7 +106,7 @@ public struct NetlinkSocket: ~Copyable {
     }
 
     private func receive(_ operation: String) throws(NetlinkError) -> [NetlinkMessage] {
-        // The kernel sizes dump datagrams by what was read before, up to 32 KiB (netlink_dump in net/netlink/af_netlink.c).
+        // The kernel sizes dump datagrams by what was read before, up to 32 KiB (netlink_dump in af_netlink.c).
         let limit = 64 * 1024
         var received = 0
         let datagram = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, initialized in

@@ -25,7 +25,7 @@ extension ServiceWorker where S: ~Copyable {
         var channel: CInt = manager.socket.descriptor.rawValue
         var draining = false
         var lastWork = now
-        var lastReport = Instant(nanoseconds: 0)
+        var lastStatistics = Instant(nanoseconds: 0)
         telemetry[.framesTotal] = UInt64(port.frameCount)
         telemetry[.layoutVersion] = Telemetry.layoutVersion
         while true {
@@ -41,14 +41,15 @@ extension ServiceWorker where S: ~Copyable {
             case .down: linkIsDown = true
             case .dead(let errno): return .socketDead(errno)
             }
+            let reportsStatistics = now.nanoseconds &- lastStatistics.nanoseconds >= 1_000_000_000
             if received > 0 {
                 lastWork = now
-                if now.nanoseconds &- lastReport.nanoseconds < 1_000_000_000 { continue }
+                if !reportsStatistics { continue }
             } else if now.nanoseconds &- lastWork.nanoseconds < spin.nanoseconds {
                 continue
             }
-            report(statistics: now.nanoseconds &- lastReport.nanoseconds >= 1_000_000_000)
-            lastReport = now
+            report(statistics: reportsStatistics)
+            if reportsStatistics { lastStatistics = now }
             if draining, stack.connectionCount == 0 { return .drained }
             if received > 0 { continue }
             if sleep(channel: channel, isPending: isPending), handleCommand(manager, &channel) {

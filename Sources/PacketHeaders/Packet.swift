@@ -50,21 +50,31 @@ public enum PacketFault: UInt8, Sendable, BitwiseCopyable {
     /// RFC 791 §3.1.
     @inlinable mutating func parseIPv4(_ frame: RawSpan) -> PacketFault? {
         guard frame.byteCount &- network >= 20 else { return .malformedIPv4 }
-        let versionAndLength: UInt8 = frame.bigEndian(at: network)
-        let headerByteCount = Int(versionAndLength & 0x0F) &* 4
-        let totalByteCount = Int(frame.bigEndian(UInt16.self, at: network &+ 2))
-        guard versionAndLength &>> 4 == 4, headerByteCount >= 20, headerByteCount <= totalByteCount,
+        // Safe: all reads are of the 20 bytes just counted.
+        let first: UInt32 = unsafe frame.uncheckedNative(at: network)
+        let second: UInt32 = unsafe frame.uncheckedNative(at: network &+ 4)
+        let third: UInt32 = unsafe frame.uncheckedNative(at: network &+ 8)
+        let fourth: UInt32 = unsafe frame.uncheckedNative(at: network &+ 12)
+        let fifth: UInt32 = unsafe frame.uncheckedNative(at: network &+ 16)
+        let headerByteCount = Int(first.bigEndian &>> 24 & 0x0F) &* 4
+        let totalByteCount = Int(first.bigEndian & 0xFFFF)
+        guard first.bigEndian &>> 28 == 4, headerByteCount >= 20, headerByteCount <= totalByteCount,
             totalByteCount <= frame.byteCount &- network
         else { return .malformedIPv4 }
         var checksum = InternetChecksum()
-        checksum.add(frame, network..<network &+ headerByteCount)
+        checksum.add(first)
+        checksum.add(second)
+        checksum.add(third)
+        checksum.add(fourth)
+        checksum.add(fifth)
+        if headerByteCount > 20 { checksum.add(frame, network &+ 20..<network &+ headerByteCount) }
         guard checksum.folded == 0xFFFF else { return .ipv4Checksum }
         // More fragments, or an offset.
-        guard frame.bigEndian(UInt16.self, at: network &+ 6) & 0x3FFF == 0 else { return .fragment }
+        guard second.bigEndian & 0x3FFF == 0 else { return .fragment }
         isIPv6 = false
-        transportProtocol = frame.bigEndian(at: network &+ 9)
-        source = Address(ipv4: frame.native(at: network &+ 12))
-        destination = Address(ipv4: frame.native(at: network &+ 16))
+        transportProtocol = UInt8(truncatingIfNeeded: third.bigEndian &>> 16)
+        source = Address(ipv4: fourth)
+        destination = Address(ipv4: fifth)
         transport = network &+ headerByteCount
         end = network &+ totalByteCount
         return nil
@@ -73,13 +83,17 @@ public enum PacketFault: UInt8, Sendable, BitwiseCopyable {
     /// RFC 8200 §3.
     @inlinable mutating func parseIPv6(_ frame: RawSpan) -> PacketFault? {
         guard frame.byteCount &- network >= 40 else { return .malformedIPv6 }
-        let payloadByteCount = Int(frame.bigEndian(UInt16.self, at: network &+ 4))
-        guard frame.bigEndian(UInt8.self, at: network) &>> 4 == 6, payloadByteCount <= frame.byteCount &- network &- 40
+        // Safe: all reads are of the 40 bytes just counted.
+        let payloadByteCount = Int(unsafe frame.uncheckedBigEndian(UInt16.self, at: network &+ 4))
+        guard unsafe frame.uncheckedBigEndian(UInt8.self, at: network) &>> 4 == 6,
+            payloadByteCount <= frame.byteCount &- network &- 40
         else { return .malformedIPv6 }
         isIPv6 = true
-        transportProtocol = frame.bigEndian(at: network &+ 6)
-        source = Address(high: frame.native(at: network &+ 8), low: frame.native(at: network &+ 16))
-        destination = Address(high: frame.native(at: network &+ 24), low: frame.native(at: network &+ 32))
+        transportProtocol = unsafe frame.uncheckedBigEndian(at: network &+ 6)
+        source = unsafe Address(
+            high: frame.uncheckedNative(at: network &+ 8), low: frame.uncheckedNative(at: network &+ 16))
+        destination = unsafe Address(
+            high: frame.uncheckedNative(at: network &+ 24), low: frame.uncheckedNative(at: network &+ 32))
         transport = network &+ 40
         end = transport &+ payloadByteCount
         if transportProtocol == Packet.tcp { return nil }

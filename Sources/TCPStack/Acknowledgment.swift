@@ -122,7 +122,13 @@ extension Stack {
             blocks[index].state = .finWait2
             blocks[index].stateDeadline = now.nanoseconds &+ timing.finWait2
         case .closing: enterTimeWait(index, &arrival.events)
-        case .lastAck: end(index, .finished, &arrival)
+        case .lastAck:
+            // With bytes that the application has not taken the block stays until it did.
+            if blocks[index].unreadByteCount > 0 {
+                enterTimeWait(index, &arrival.events)
+            } else {
+                end(index, .finished, &arrival)
+            }
         default: break
         }
         if arrival.events.contains(.closed) && arrival.reason == nil { arrival.reason = .finished }

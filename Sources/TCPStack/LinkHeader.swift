@@ -10,9 +10,11 @@ struct LinkHeader: BitwiseCopyable {
 
     /// The header of an answer to `frame`.
     init(answering frame: RawSpan, _ packet: Packet) {
-        let destination: UInt64 = UInt64(frame.native(UInt32.self, at: 6)) | UInt64(frame.native(UInt16.self, at: 10)) &<< 32
-        first = destination | UInt64(frame.native(UInt16.self, at: 0)) &<< 48
-        second = frame.native(at: 2)
+        // Safe: a parsed frame has its 14 bytes.
+        let source = unsafe UInt64(frame.uncheckedNative(UInt32.self, at: 6))
+            | UInt64(frame.uncheckedNative(UInt16.self, at: 10)) &<< 32
+        first = unsafe source | UInt64(frame.uncheckedNative(UInt16.self, at: 0)) &<< 48
+        second = unsafe frame.uncheckedNative(at: 2)
         vlan = packet.vlan
         isTagged = packet.isTagged
     }
@@ -28,16 +30,19 @@ struct LinkHeader: BitwiseCopyable {
 
     var byteCount: Int { isTagged ? 18 : 14 }
 
+    /// `frame` must hold the header.
+    @inline(__always)
     func write(_ frame: inout MutableRawSpan, isIPv6: Bool) {
-        frame.storeNative(first, at: 0)
-        frame.storeNative(second, at: 8)
+        // Safe: the caller made sure.
+        unsafe frame.uncheckedStoreNative(first, at: 0)
+        unsafe frame.uncheckedStoreNative(second, at: 8)
         let etherType = isIPv6 ? Packet.etherTypeIPv6 : Packet.etherTypeIPv4
         if isTagged {
-            frame.storeBigEndian(Packet.etherTypeVLAN, at: 12)
-            frame.storeBigEndian(vlan, at: 14)
-            frame.storeBigEndian(etherType, at: 16)
+            unsafe frame.uncheckedStoreBigEndian(Packet.etherTypeVLAN, at: 12)
+            unsafe frame.uncheckedStoreBigEndian(vlan, at: 14)
+            unsafe frame.uncheckedStoreBigEndian(etherType, at: 16)
         } else {
-            frame.storeBigEndian(etherType, at: 12)
+            unsafe frame.uncheckedStoreBigEndian(etherType, at: 12)
         }
     }
 }

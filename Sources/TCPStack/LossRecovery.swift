@@ -53,11 +53,13 @@ extension Stack {
 
     /// RACK's step 5 now, and when to do it again.
     mutating func detectLosses(_ index: UInt32) {
-        let segmentSize = blocks[index].segmentSize
+        guard !blocks[index].scoreboard.isEmpty else {
+            blocks[index].reorderingDeadline = TransmissionControlBlock.never
+            return
+        }
+        let enoughSacked = blocks[index].scoreboard.sackedByteCount >= 3 &* blocks[index].segmentSize
         let window = blocks[index].rack.reorderingWindow(
-            inRecovery: blocks[index].recovery.phase != .open,
-            sackedSegments: blocks[index].scoreboard.sackedByteCount / segmentSize,
-            estimator: blocks[index].estimator)
+            isCertain: enoughSacked || blocks[index].recovery.phase != .open, estimator: blocks[index].estimator)
         var scoreboard = blocks[index].scoreboard
         let timeout = blocks[index].rack.detectLosses(window: window, at: now, &scoreboard, in: records)
         blocks[index].scoreboard = scoreboard

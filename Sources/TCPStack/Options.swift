@@ -26,13 +26,15 @@ struct Options: BitwiseCopyable {
     /// Two NOPs, then timestamps: the form RFC 7323 appendix A recommends and every stack sends.
     static let alignedTimestamps: UInt32 = 0x0101_080A
 
+    /// `range` must lie in the frame.
     @inline(__always)
     mutating func parse(_ frame: RawSpan, _ range: Range<Int>) {
         guard !range.isEmpty else { return }
-        if range.count == 12 && frame.bigEndian(UInt32.self, at: range.lowerBound) == Self.alignedTimestamps {
+        // Safe: the range lies in the frame, and all three reads in it.
+        if range.count == 12, unsafe frame.uncheckedBigEndian(UInt32.self, at: range.lowerBound) == Self.alignedTimestamps {
             hasTimestamp = true
-            timestamp = frame.bigEndian(at: range.lowerBound &+ 4)
-            timestampEcho = frame.bigEndian(at: range.lowerBound &+ 8)
+            timestamp = unsafe frame.uncheckedBigEndian(at: range.lowerBound &+ 4)
+            timestampEcho = unsafe frame.uncheckedBigEndian(at: range.lowerBound &+ 8)
             return
         }
         parseAll(frame, range)

@@ -59,9 +59,9 @@ struct RACK: BitwiseCopyable {
         }
     }
 
-    /// RACK.reo_wnd, bounded by SRTT.
-    func reorderingWindow(inRecovery: Bool, sackedSegments: UInt32, estimator: RoundTripEstimator) -> UInt64 {
-        if !reorderingSeen && (inRecovery || sackedSegments >= 3) { return 0 }
+    /// RACK.reo_wnd, bounded by SRTT. `isCertain`: in recovery, or three segments (DupThresh) are sacked.
+    func reorderingWindow(isCertain: Bool, estimator: RoundTripEstimator) -> UInt64 {
+        if !reorderingSeen && isCertain { return 0 }
         guard estimator.minimum != UInt64.max else { return 0 }
         return min(UInt64(windowMultiplier) &* (estimator.minimum / 4), estimator.smoothed)
     }

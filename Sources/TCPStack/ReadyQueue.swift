@@ -15,6 +15,8 @@ struct ReadyQueue: ~Copyable {
 
     var first: UInt32? { head == 0 ? nil : head &- 1 }
 
+    func contains(_ index: UInt32) -> Bool { links.elements[index].isQueued }
+
     /// Queues the connection unless it is queued.
     @inline(__always)
     mutating func append(_ index: UInt32) {

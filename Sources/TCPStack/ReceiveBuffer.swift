@@ -8,6 +8,7 @@ struct ReceiveBuffer: BitwiseCopyable {
     private var highest = SequenceNumber(0)
 
     var isHeld: Bool { block != noIndex }
+    var heldByteCount: Int { isHeld ? ReceivePool.byteCount(order: order) : 0 }
 
     private var offset: Int { Int(block) &<< ReceivePool.smallestShift }
     private var capacity: UInt32 { UInt32(ReceivePool.byteCount(order: order)) }

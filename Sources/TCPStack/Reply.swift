@@ -28,6 +28,8 @@ struct ReplyQueue: ~Copyable {
 
     init(capacity: Int) { replies = MappedTable(capacity: capacity) }
 
+    var isEmpty: Bool { count == 0 }
+
     /// False when the ring is full.
     mutating func append(_ reply: Reply) -> Bool {
         guard count < replies.capacity else { return false }

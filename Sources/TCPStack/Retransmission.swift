@@ -101,8 +101,7 @@ extension Stack {
         if scoreboard.head != noIndex && records.elements[scoreboard.head].marks.contains(.sacked) {
             scoreboard.forgetSacked(in: records)
         }
-        let window = blocks[index].rack.reorderingWindow(
-            inRecovery: true, sackedSegments: 0, estimator: blocks[index].estimator)
+        let window = blocks[index].rack.reorderingWindow(isCertain: true, estimator: blocks[index].estimator)
         blocks[index].rack.markLossesOnTimeout(window: window, at: now, &scoreboard, in: records)
         blocks[index].scoreboard = scoreboard
         blocks[index].estimator.backoff = min(blocks[index].estimator.backoff, 15) + 1

@@ -7,11 +7,9 @@ extension Stack {
     ) -> Arrival {
         if blocks[index].state == .synSent { return synSentArrives(index, frame, packet, segment) }
         if let reopened = reopenFromTimeWait(index, frame, packet, segment) { return reopened }
-        var segment = segment
         if blocks[index].isCrossed(by: segment) {
-            segment.control.remove(.syn)
-            segment.sequence += 1
             acknowledgeNow(index)
+            return segmentArrives(index, frame, packet, segment.withoutSYN)
         }
         var arrival = Arrival(connection: blocks[index].isSynchronized ? id(index) : nil)
 
@@ -30,8 +28,8 @@ extension Stack {
         // Sixth, the URG bit: urgent data is received in line (RFC 6093). Seventh, the text; eighth, FIN.
         textArrives(index, frame, segment, &arrival)
         if arrival.events.contains(.closed) { arrival.reason = .finished }
+        // The timers are looked at when the connection leaves the ready queue.
         ready.append(index)
-        schedule(index)
         return arrival
     }
 

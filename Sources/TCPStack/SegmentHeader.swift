@@ -29,6 +29,13 @@ struct SegmentHeader: BitwiseCopyable {
 
     var payloadByteCount: UInt32 { UInt32(truncatingIfNeeded: payloadEnd &- payloadStart) }
 
+    var withoutSYN: SegmentHeader {
+        var segment = self
+        segment.control.remove(.syn)
+        segment.sequence += 1
+        return segment
+    }
+
     /// SEG.LEN: data, SYN and FIN.
     var length: UInt32 {
         payloadByteCount &+ (control.contains(.syn) ? 1 : 0) &+ (control.contains(.fin) ? 1 : 0)
@@ -38,14 +45,17 @@ struct SegmentHeader: BitwiseCopyable {
     mutating func parse(_ frame: RawSpan, _ packet: Packet) -> Bool {
         let start = packet.transport
         guard packet.end &- start >= Self.minimumByteCount, packet.end <= frame.byteCount else { return false }
-        let headerByteCount = Int(frame.bigEndian(UInt8.self, at: start &+ 12) &>> 4) &* 4
+        // Safe: all reads are of the 20 bytes just counted.
+        let ports: UInt32 = unsafe frame.uncheckedBigEndian(at: start)
+        let last: UInt32 = unsafe frame.uncheckedBigEndian(at: start &+ 12)
+        let headerByteCount = Int(last &>> 28) &* 4
         guard headerByteCount >= Self.minimumByteCount, start &+ headerByteCount <= packet.end else { return false }
-        sourcePort = frame.bigEndian(at: start)
-        destinationPort = frame.bigEndian(at: start &+ 2)
-        sequence = SequenceNumber(frame.bigEndian(at: start &+ 4))
-        acknowledgment = SequenceNumber(frame.bigEndian(at: start &+ 8))
-        control = ControlBits(rawValue: frame.bigEndian(at: start &+ 13))
-        window = frame.bigEndian(at: start &+ 14)
+        sourcePort = UInt16(truncatingIfNeeded: ports &>> 16)
+        destinationPort = UInt16(truncatingIfNeeded: ports)
+        sequence = SequenceNumber(unsafe frame.uncheckedBigEndian(at: start &+ 4))
+        acknowledgment = SequenceNumber(unsafe frame.uncheckedBigEndian(at: start &+ 8))
+        control = ControlBits(rawValue: UInt8(truncatingIfNeeded: last &>> 16))
+        window = UInt16(truncatingIfNeeded: last)
         payloadStart = start &+ headerByteCount
         payloadEnd = packet.end
         options.parse(frame, start &+ Self.minimumByteCount..<payloadStart)

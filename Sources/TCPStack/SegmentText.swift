@@ -186,7 +186,6 @@ extension Stack {
         if !isKept { acknowledgeNow(index) }
         releaseBuffer(index)
         ready.append(index)
-        schedule(index)
         return events
     }
 

@@ -50,8 +50,7 @@ extension Stack {
 
     /// Sets the one application timer of the connection, or cancels it. It fires once, as `Event` with `.timer`.
     public mutating func setTimer(_ connection: ConnectionID, at deadline: Instant?) {
-        guard let index = index(of: connection), blocks[index].flags.isDisjoint(with: [.reported, .closePending])
-        else { return }
+        guard let index = index(of: connection), !blocks[index].flags.contains(.reported) else { return }
         blocks[index].applicationDeadline = deadline?.nanoseconds ?? TransmissionControlBlock.never
         schedule(index)
     }

@@ -30,7 +30,6 @@ extension Stack {
         let identity = ConnectionIdentity(
             peer: packet.source, local: packet.destination,
             peerPort: segment.sourcePort, localPort: segment.destinationPort)
-        guard Self.isPlausible(identity) else { return drop(.invalidAddress) }
         counters[.segmentsReceived] &+= 1
         let hash = identity.tableHash(configuration.secret)
         if let index = demultiplexer.find(identity, hash: hash, in: blocks) {
@@ -73,6 +72,7 @@ extension Stack {
         _ identity: ConnectionIdentity, _ hash: UInt32, _ frame: RawSpan, _ packet: Packet,
         _ segment: SegmentHeader
     ) -> Arrival {
+        guard Self.isPlausible(identity) else { return drop(.invalidAddress) }
         // First, check for RST.
         if segment.control.contains(.rst) { return drop(.noListener) }
         let link = LinkHeader(answering: frame, packet)

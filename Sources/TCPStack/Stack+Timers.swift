@@ -38,7 +38,7 @@ extension Stack {
         }
         if blocks[index].applicationDeadline <= time {
             blocks[index].applicationDeadline = TransmissionControlBlock.never
-            if blocks[index].flags.contains(.closePending) {
+            if blocks[index].flags.contains(.closePending) && blocks[index].unreadByteCount == 0 {
                 report(index, &arrival.events)
             } else {
                 arrival.events.insert(.timer)

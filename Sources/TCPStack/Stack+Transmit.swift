@@ -20,7 +20,7 @@ extension Stack {
     public mutating func nextSegment(into frame: inout MutableRawSpan, at now: Instant) -> Segment? {
         begin(now)
         guard frame.byteCount >= SegmentWriter.maximumHeaderByteCount + 64 else { return nil }
-        if let reply = replies.removeFirst() { return write(reply, &frame) }
+        if !replies.isEmpty, let reply = replies.removeFirst() { return write(reply, &frame) }
         while let index = ready.first {
             guard let plan = plan(index, frameByteCount: frame.byteCount) else {
                 ready.remove(index)
@@ -31,7 +31,11 @@ extension Stack {
             }
             let segment = write(index, plan, &frame)
             burst &+= 1
-            if burst >= Self.burstLimit {
+            if !blocks[index].hasMore {
+                burst = 0
+                ready.remove(index)
+                schedule(index)
+            } else if burst >= Self.burstLimit {
                 burst = 0
                 ready.rotate()
             }
@@ -48,25 +52,26 @@ extension Stack {
         }
         if blocks[index].state != .timeWait {
             let room = blocks[index].payloadRoom(frameByteCount: frameByteCount, blockCount: reportCount(index))
-            if let plan = planRetransmission(index, room: room) { return plan }
+            if blocks[index].scoreboard.lostByteCount > 0, let plan = planRetransmission(index, room: room) { return plan }
             if let plan = planData(index, room: room) { return plan }
-            if let plan = planProbe(index) { return plan }
+            if !blocks[index].flags.isDisjoint(with: .probes), let plan = planProbe(index, room: room) {
+                return plan
+            }
         }
         guard blocks[index].flags.contains(.acknowledge) else { return nil }
         return Plan(kind: .acknowledgment, sequence: blocks[index].sendNext)
     }
 
     private mutating func planRetransmission(_ index: UInt32, room: UInt32) -> Plan? {
-        guard blocks[index].scoreboard.lostByteCount > 0 else { return nil }
         let isForced = blocks[index].flags.contains(.forceRetransmission)
         guard let record = blocks[index].scoreboard.firstLost(in: records) else { return nil }
         let byteCount = min(records.elements[record].byteCount, room)
         if !isForced && blocks[index].pipe &+ byteCount > blocks[index].congestion.window { return nil }
-        return planAgain(index, record, byteCount, .retransmission)
+        return planAgain(index, record, byteCount)
     }
 
     /// The first `byteCount` sequence numbers of a record again; FIN's among them.
-    private func planAgain(_ index: UInt32, _ record: UInt32, _ byteCount: UInt32, _ kind: Plan.Kind) -> Plan {
+    private func planAgain(_ index: UInt32, _ record: UInt32, _ byteCount: UInt32) -> Plan {
         let start = records.elements[record].start
         let finEnd = blocks[index].flags.contains(.finSent) && start + byteCount == blocks[index].sendNext
         return Plan(
@@ -104,14 +109,14 @@ extension Stack {
     }
 
     /// Probes that timers asked for.
-    private mutating func planProbe(_ index: UInt32) -> Plan? {
+    private mutating func planProbe(_ index: UInt32, room: UInt32) -> Plan? {
         if blocks[index].flags.contains(.tailProbe) {
             // RFC 8985 §7.3: without new data, the last segment again.
             let last = blocks[index].scoreboard.tail
             if last != noIndex {
-                let byteCount = min(records.elements[last].byteCount, blocks[index].segmentSize)
+                let byteCount = min(records.elements[last].byteCount, room)
                 if let record = blocks[index].scoreboard.cutTail(byteCount, in: &records) {
-                    return planAgain(index, record, records.elements[record].byteCount, .retransmission)
+                    return planAgain(index, record, byteCount)
                 }
             }
             blocks[index].flags.remove(.tailProbe)
@@ -122,14 +127,26 @@ extension Stack {
     }
 
     /// SACK blocks that an ACK would carry now.
+    @inline(__always)
     private func reportCount(_ index: UInt32) -> Int {
-        guard blocks[index].flags.contains(.selective) else { return 0 }
+        guard blocks[index].hasReport else { return 0 }
         let pending = blocks[index].flags.contains(.duplicatePending) ? 1 : 0
         return min(Int(blocks[index].reassembly.count) &+ pending, blocks[index].maximumBlockCount)
     }
 }
 
 extension TransmissionControlBlock {
+    /// Whether another segment may follow the one just sent.
+    var hasMore: Bool {
+        !flags.isDisjoint(with: [.acknowledge, .synchronize, .probes]) || scoreboard.lostByteCount > 0
+            || unsentByteCount > 0 || (flags.contains(.finish) && !flags.contains(.finSent))
+    }
+
+    /// Whether an ACK has something to report by SACK.
+    var hasReport: Bool {
+        flags.contains(.selective) && (flags.contains(.duplicatePending) || !reassembly.isEmpty)
+    }
+
     /// 40 bytes of options hold four blocks, or three beside timestamps.
     var maximumBlockCount: Int { flags.contains(.timestamps) ? 3 : 4 }
 

@@ -47,7 +47,7 @@ extension Stack {
 
     private mutating func writeSegment(_ index: UInt32, _ plan: Plan, _ frame: inout MutableRawSpan) -> Segment {
         let hasTimestamps = blocks[index].flags.contains(.timestamps)
-        let report = takeReport(index)
+        let report = blocks[index].hasReport ? takeReport(index) : SACKReport()
         let timestampByteCount = hasTimestamps ? 12 : 0
         let optionByteCount = timestampByteCount &+ report.byteCount
         let byteCount = Int(plan.byteCount)
@@ -78,7 +78,6 @@ extension Stack {
     /// The SACK option to send now: a pending D-SACK first (RFC 2883 §4), then the ranges that changed latest.
     private mutating func takeReport(_ index: UInt32) -> SACKReport {
         var report = SACKReport()
-        guard blocks[index].flags.contains(.selective) else { return report }
         let limit = blocks[index].maximumBlockCount
         if blocks[index].flags.contains(.duplicatePending) {
             report.append(blocks[index].duplicateStart, blocks[index].duplicateEnd)

@@ -29,7 +29,6 @@ extension Stack {
         blocks[index].state = .timeWait
         blocks[index].retransmissionDeadline = TransmissionControlBlock.never
         blocks[index].reorderingDeadline = TransmissionControlBlock.never
-        blocks[index].applicationDeadline = TransmissionControlBlock.never
         blocks[index].stateDeadline = now.nanoseconds &+ timing.timeWait
         blocks[index].scoreboard.clear(&records)
         timeWait.append(index, in: blocks)
@@ -47,6 +46,7 @@ extension Stack {
         guard !blocks[index].flags.contains(.reported) else { return }
         blocks[index].flags.insert(.reported)
         blocks[index].flags.remove(.closePending)
+        blocks[index].applicationDeadline = TransmissionControlBlock.never
         counters[.closedNormally] &+= 1
         events.insert(.closed)
     }

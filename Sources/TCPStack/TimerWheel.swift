@@ -46,6 +46,11 @@ struct TimerWheel: ~Copyable {
         place(index)
     }
 
+    /// When the entry is looked at; nil when it is not set.
+    func dueTick(_ index: UInt32) -> UInt64? {
+        entries.elements[index].slot == 0 ? nil : entries.elements[index].tick
+    }
+
     private mutating func place(_ index: UInt32) {
         let distance = entries.elements[index].tick &- currentTick
         var level = 0

@@ -119,6 +119,7 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         static let tailProbe = Flags(rawValue: 512)
         static let windowProbe = Flags(rawValue: 1024)
         static let keepaliveProbe = Flags(rawValue: 2048)
+        static let probes: Flags = [.tailProbe, .windowProbe, .keepaliveProbe]
         static let tailProbeOutstanding = Flags(rawValue: 4096)
         static let tailProbeRetransmitted = Flags(rawValue: 8192)
         /// One segment may be sent whatever the congestion window says.

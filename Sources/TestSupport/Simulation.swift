@@ -9,6 +9,9 @@ public final class Simulation {
     public var toClient: SimulatedLink
     public private(set) var now: UInt64
     public var instant: Instant { Instant(nanoseconds: now) }
+    /// Called after every round of both hosts; what it returns ends the run.
+    public var check: (() -> [String])?
+    public private(set) var problems: [String] = []
     /// Called for every frame that is sent, before the path has its way with it.
     public var onFrame: ((_ frame: [UInt8], _ isFromClient: Bool, _ now: UInt64) -> Void)?
 
@@ -61,6 +64,10 @@ public final class Simulation {
         let limit = now + limitSeconds * 1_000_000_000
         while true {
             step()
+            if let check {
+                problems = check()
+                if !problems.isEmpty { return false }
+            }
             if isDone() { return true }
             let candidates = [
                 toServer.nextArrival, toClient.nextArrival, client.stack.nextDeadline?.nanoseconds,

@@ -24,7 +24,8 @@ public struct UMEMLayout: Equatable, Sendable {
 
     /// The layout for packets of `mtu` bytes.
     /// - Parameters:
-    ///   - frames: Chunks in all; half receive, half transmit. Rounded down to powers of two.
+    ///   - frames: Chunks in all; half receive, half transmit, rounded down to a power of two and to
+    ///     `mostTransmitFrames`.
     ///   - multiBuffer: Whether frames may span chunks. If not, the chunk must hold a whole frame.
     /// - Returns: nil when a frame of `mtu` bytes cannot be held: see `largestSingleBufferMTU`.
     public static func fitting(
@@ -40,11 +41,16 @@ public struct UMEMLayout: Equatable, Sendable {
         let perFrame = (frameByteCount + metadata + chunk - 1) / chunk
         guard perFrame == 1 || multiBuffer else { return nil }
         let half = max(64, powerOfTwo(atMost: frames / 2))
+        let transmitFrames = min(max(half / perFrame, 64), Self.mostTransmitFrames)
         return UMEMLayout(
-            chunkByteCount: chunk, receiveChunks: half, transmitChunks: max(half, perFrame * 64),
+            chunkByteCount: chunk, receiveChunks: half, transmitChunks: transmitFrames * perFrame,
             chunksPerTransmitFrame: perFrame, transmitMetadataByteCount: metadata)
     }
 
+    /// Frames that can be in flight at once. The ring of a veth device holds 256 buffers (VETH_RING_SIZE in
+    /// drivers/net/veth.c) and drops what comes on top, and a frame is in flight as long as its buffer is in there: with
+    /// fewer frames than that the ring cannot overflow, whoever empties it, on every kernel.
+    public static let mostTransmitFrames: UInt32 = 240
     /// `XDP_PACKET_HEADROOM`, which the kernel keeps free in every received chunk.
     public static let kernelHeadroom: UInt32 = 256
     /// Ethernet header and one 802.1Q tag, in bytes.

@@ -5,7 +5,8 @@ struct CleanupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cleanup",
         abstract: "Remove what a manager that died left on the host.",
-        discussion: "Refuses while the instance's manager lives. Without --netns it goes to the namespace the instance had.")
+        discussion:
+            "Refuses while the instance's manager lives. Without --netns it goes to the namespace the instance had.")
 
     @OptionGroup var instance: InstanceOption
     @OptionGroup var namespace: NamespaceOption
@@ -18,7 +19,9 @@ struct CleanupCommand: ParsableCommand {
                 try NetworkNamespace.enter(named: netns)
             }
             let report = try Leftovers.remove(instance: name)
-            print(report.isEmpty ? "instance \(name) left nothing" : report.lines.map { "removed \($0)" }.joined(separator: "\n"))
+            print(
+                report.isEmpty
+                    ? "instance \(name) left nothing" : report.lines.map { "removed \($0)" }.joined(separator: "\n"))
         }
     }
 }

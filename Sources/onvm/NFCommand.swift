@@ -12,7 +12,9 @@ struct NFCommand: ParsableCommand {
         @OptionGroup var instance: InstanceOption
 
         func run() throws {
-            try reportingFailures { print(StatusTable.networkFunctions(try fetchStatus(instance: instance.resolved).nfs)) }
+            try reportingFailures {
+                print(StatusTable.networkFunctions(try fetchStatus(instance: instance.resolved).nfs))
+            }
         }
     }
 

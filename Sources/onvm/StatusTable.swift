@@ -7,7 +7,8 @@ enum StatusTable {
         var parts: [String] = []
         let manager = status.manager
         parts.append(
-            "instance \(status.instance), manager \(manager.pid) (\(manager.state.rawValue)), up \(duration(manager.uptimeSeconds)), "
+            "instance \(status.instance), manager \(manager.pid) (\(manager.state.rawValue)), "
+                + "up \(duration(manager.uptimeSeconds)), "
                 + "topology \(manager.topology)" + (manager.netns.map { ", namespace \($0)" } ?? ""))
         parts.append(
             Table(
@@ -23,7 +24,8 @@ enum StatusTable {
         let rows = services.map { service in
             let overflow = service.overflowCounts.values.reduce(0, +)
             return [
-                service.name, "\(service.id)", service.function, service.listen.joined(separator: " "), service.isolation,
+                service.name, "\(service.id)", service.function, service.listen.joined(separator: " "),
+                service.isolation,
                 "\(service.idle)", "\(service.bound)", "\(service.starting)", "\(service.max)",
                 "\(service.overflow) \(overflow)",
             ]

@@ -19,7 +19,9 @@ struct TopCommand: ParsableCommand {
         try reportingFailures {
             let name = instance.resolved
             var view = TopView(previous: nil)
-            guard isatty(STDOUT_FILENO) != 0 else { return print(view.text(of: try fetchStatus(instance: name), rows: .max)) }
+            guard isatty(STDOUT_FILENO) != 0 else {
+                return print(view.text(of: try fetchStatus(instance: name), rows: .max))
+            }
             let terminal = Terminal()
             defer { terminal.restore() }
             repeat {
@@ -58,7 +60,8 @@ struct TopView {
         }
         let titles = ["SLOT", "SERVICE", "STATE", "PID", "CLIENT", "CONNS", "REQ/S", "RX/S", "TX/S", "OUT/S", "DROPS"]
         let head = [
-            "onvm \(status.manager.version)  \(status.instance)  up \(StatusTable.duration(status.manager.uptimeSeconds))  "
+            "onvm \(status.manager.version)  \(status.instance)  "
+                + "up \(StatusTable.duration(status.manager.uptimeSeconds))  "
                 + "\(status.nfs.count) NFs  " + status.ports.map { "\($0.device) \($0.mode)" }.joined(separator: "  "),
             "", StatusTable.services(status.services), "",
         ].joined(separator: "\n")

@@ -26,7 +26,9 @@ func inNewNetworkNamespace(_ body: @escaping @Sendable () throws -> Void) throws
     @Test func makesAndRemovesPairs() throws {
         try inNewNetworkNamespace {
             var netlink = try NetlinkSocket()
-            let pairs = (0..<32).map { VethPair(host: "onvm\($0)h", networkFunction: "onvm\($0)n", mtu: 9000, group: 77) }
+            let pairs = (0..<32).map {
+                VethPair(host: "onvm\($0)h", networkFunction: "onvm\($0)n", mtu: 9000, group: 77)
+            }
             let indices = try netlink.createVethPairs(pairs)
             var change = LinkChange(index: indices[3].host)
             (change.isUp, change.alias, change.disablesIPv6AddressGeneration) = (true, "onvm:test", true)
@@ -79,6 +81,20 @@ func inNewNetworkNamespace(_ body: @escaping @Sendable () throws -> Void) throws
             let features = try ethtool.features(of: "onvmn", names)
             #expect(!names.tcpSegmentation.contains { features.isActive($0) })
             #expect(features.isActive("tx-checksum-ip-generic"))
+        }
+    }
+
+    /// veth has declared its features since the family exists (Linux 6.3).
+    @Test func readsXDPFeatures() throws {
+        try inNewNetworkNamespace {
+            var netlink = try NetlinkSocket()
+            let indices = try netlink.createVethPairs([
+                VethPair(host: "onvmh", networkFunction: "onvmn", mtu: 1500, group: 77)
+            ])
+            guard var family = try NetdevFamily() else { return }
+            let features = try family.xdpFeatures(index: indices[0].host)
+            #expect(features?.isSuperset(of: [.native, .redirect]) == true)
+            #expect(features?.contains(.zeroCopy) == false)
         }
     }
 

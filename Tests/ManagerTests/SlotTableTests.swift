@@ -302,7 +302,9 @@ import Testing
         scene.advance()
         scene.table.drain(at: scene.now)
         scene.table.endAll(at: scene.now)
-        #expect(scene.launcher.processes.allSatisfy { $0.isKilled || scene.table.slot(of: $0.token) == nil || $0.slot == 1 })
+        #expect(
+            scene.launcher.processes.allSatisfy { $0.isKilled || scene.table.slot(of: $0.token) == nil || $0.slot == 1 }
+        )
         #expect(scene.process(0).isKilled)
     }
 

@@ -18,7 +18,8 @@ import Testing
         return Status(
             instance: "web",
             manager: ManagerStatus(
-                pid: 1, zygotePid: 2, version: "0.1.0", uptimeSeconds: 3.25, topology: "web.yaml", netns: nil, state: .running),
+                pid: 1, zygotePid: 2, version: "0.1.0", uptimeSeconds: 3.25, topology: "web.yaml", netns: nil,
+                state: .running),
             ports: [PortStatus(device: "port0", index: 7, driver: "veth", mode: "native", queues: 1, mtu: 1500)],
             services: [
                 ServiceStatus(

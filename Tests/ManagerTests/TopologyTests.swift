@@ -88,80 +88,152 @@ struct FakeTopologyHost: TopologyHost {
         ("empty file", "", "1:1: the file is empty, expected a mapping with ports and services"),
         ("list", "- a", "1:1: the topology is a list, expected a mapping with instance, ports, services"),
         ("scalar", "web", #"1:1: the topology is the value "web", expected a mapping with instance, ports, services"#),
-        ("no ports", "services: [{name: a, nf: b, listen: 80}]",
-            "1:1: ports is missing, expected a list of ports, such as - device: eth1"),
+        (
+            "no ports", "services: [{name: a, nf: b, listen: 80}]",
+            "1:1: ports is missing, expected a list of ports, such as - device: eth1"
+        ),
         ("no services", "ports: [{device: port0}]", "1:1: services is missing, expected a list of services"),
-        ("unknown key", "prots: []\n" + head + service + "}",
-            #"1:1: unknown key "prots" in the topology (did you mean ports?), expected one of instance, ports, services"#),
-        ("unknown service key", head + service + ", idel: 3}",
-            #"3:45: unknown key "idel" in a service (did you mean idle?), expected one of name, id, nf, listen, isolation, idle, max, overflow, idle_timeout, ipv6_prefix, half_open_limit, umem, cores, options"#),
+        (
+            "unknown key", "prots: []\n" + head + service + "}",
+            #"1:1: unknown key "prots" in the topology (did you mean ports?), expected one of instance, ports, services"#
+        ),
+        (
+            "unknown service key", head + service + ", idel: 3}",
+            #"3:45: unknown key "idel" in a service (did you mean idle?), expected one of name, id, nf, listen, isolation, idle, max, overflow, idle_timeout, ipv6_prefix, half_open_limit, umem, cores, options"#
+        ),
         ("duplicate key", head + service + ", nf: x}", #"3:17: duplicate key "nf", expected each key once"#),
-        ("bad instance", "instance: ../x\n" + head + service + "}",
-            #"1:11: instance is "../x", expected 1 to 32 of a-z, 0-9 and -, starting with a letter"#),
-        ("missing device", "ports: [{device: prot0}]\nservices:\n" + service + "}",
-            #"1:18: there is no network device "prot0", expected one of port0"#),
-        ("device name", "ports: [{device: a/b}]\nservices:\n" + service + "}",
-            #"1:18: device is "a/b", expected the name of a network device (1 to 15 characters, no / or space)"#),
-        ("device twice", "ports: [{device: port0}, {device: port0}]\nservices:\n" + service + "}",
-            #"1:35: port "port0" is listed twice"#),
-        ("port without device", "ports: [{}]\nservices:\n" + service + "}",
-            "1:9: device is missing, expected the name of a network device"),
+        (
+            "bad instance", "instance: ../x\n" + head + service + "}",
+            #"1:11: instance is "../x", expected 1 to 32 of a-z, 0-9 and -, starting with a letter"#
+        ),
+        (
+            "missing device", "ports: [{device: prot0}]\nservices:\n" + service + "}",
+            #"1:18: there is no network device "prot0", expected one of port0"#
+        ),
+        (
+            "device name", "ports: [{device: a/b}]\nservices:\n" + service + "}",
+            #"1:18: device is "a/b", expected the name of a network device (1 to 15 characters, no / or space)"#
+        ),
+        (
+            "device twice", "ports: [{device: port0}, {device: port0}]\nservices:\n" + service + "}",
+            #"1:35: port "port0" is listed twice"#
+        ),
+        (
+            "port without device", "ports: [{}]\nservices:\n" + service + "}",
+            "1:9: device is missing, expected the name of a network device"
+        ),
         ("empty ports", "ports: []\nservices:\n" + service + "}", "1:8: ports has 0 entries, expected 1 to 64 ports"),
         ("no name", head + "  - {nf: a, listen: 80}", "3:5: name is missing, expected the name of the service"),
-        ("no nf", head + "  - {name: a, listen: 80}",
-            "3:5: nf is missing, expected a network function, such as web-server"),
-        ("no listen", head + "  - {name: a, nf: a}", "3:5: listen is missing, expected addresses with ports, or a port"),
-        ("two names", head + service + "}\n  - {name: web, nf: b, listen: 81}",
-            #"4:12: there are two services called "web""#),
-        ("two ids", head + service + ", id: 3}\n  - {name: b, id: 3, nf: b, listen: 81}",
-            "4:19: there are two services with id 3"),
+        (
+            "no nf", head + "  - {name: a, listen: 80}",
+            "3:5: nf is missing, expected a network function, such as web-server"
+        ),
+        (
+            "no listen", head + "  - {name: a, nf: a}",
+            "3:5: listen is missing, expected addresses with ports, or a port"
+        ),
+        (
+            "two names", head + service + "}\n  - {name: web, nf: b, listen: 81}",
+            #"4:12: there are two services called "web""#
+        ),
+        (
+            "two ids", head + service + ", id: 3}\n  - {name: b, id: 3, nf: b, listen: 81}",
+            "4:19: there are two services with id 3"
+        ),
         ("id range", head + service + ", id: 0}", #"3:49: id is "0", expected a whole number from 1 to 255"#),
         ("id type", head + service + ", id: one}", #"3:49: id is "one", expected a whole number from 1 to 255"#),
         ("id list", head + service + ", id: [1]}", "3:49: id is a list, expected a whole number from 1 to 255"),
-        ("isolation", head + service + ", isolation: clients}",
-            #"3:56: isolation is "clients" (did you mean client?), expected one of client, connection, none"#),
-        ("overflow", head + service + ", overflow: queue}",
-            #"3:55: overflow is "queue", expected one of refuse, share, drop"#),
-        ("idle above max", head + service + ", idle: 5, max: 4}",
-            "3:51: idle is 5 but max is 4, expected no more idle NFs than there may be at all"),
-        ("max range", head + service + ", max: 100000}",
-            #"3:50: max is "100000", expected a whole number from 1 to 16384"#),
-        ("too many slots", head + service + ", max: 16384}\n  - {name: b, nf: b, listen: 81, max: 16384}",
-            "3:3: all services together have up to 32768 NFs, expected at most 16384"),
-        ("idle_timeout unit", head + service + ", idle_timeout: 60}",
-            #"3:59: idle_timeout is "60", expected a duration with its unit, such as 500ms, 60s, 5m or 1h"#),
-        ("idle_timeout range", head + service + ", idle_timeout: 10ms}",
-            #"3:59: idle_timeout is "10ms", expected 1s to 86400s"#),
-        ("idle_timeout overflow", head + service + ", idle_timeout: 9223372036854775807h}",
-            #"3:59: idle_timeout is "9223372036854775807h", expected a duration with its unit, such as 500ms, 60s, 5m or 1h"#),
-        ("prefix", head + service + ", ipv6_prefix: 129}",
-            #"3:58: ipv6_prefix is "129", expected a whole number from 16 to 128"#),
-        ("half open", head + service + ", half_open_limit: -1}",
-            #"3:62: half_open_limit is "-1", expected a whole number from 1 to 65536"#),
+        (
+            "isolation", head + service + ", isolation: clients}",
+            #"3:56: isolation is "clients" (did you mean client?), expected one of client, connection, none"#
+        ),
+        (
+            "overflow", head + service + ", overflow: queue}",
+            #"3:55: overflow is "queue", expected one of refuse, share, drop"#
+        ),
+        (
+            "idle above max", head + service + ", idle: 5, max: 4}",
+            "3:51: idle is 5 but max is 4, expected no more idle NFs than there may be at all"
+        ),
+        (
+            "max range", head + service + ", max: 100000}",
+            #"3:50: max is "100000", expected a whole number from 1 to 16384"#
+        ),
+        (
+            "too many slots", head + service + ", max: 16384}\n  - {name: b, nf: b, listen: 81, max: 16384}",
+            "3:3: all services together have up to 32768 NFs, expected at most 16384"
+        ),
+        (
+            "idle_timeout unit", head + service + ", idle_timeout: 60}",
+            #"3:59: idle_timeout is "60", expected a duration with its unit, such as 500ms, 60s, 5m or 1h"#
+        ),
+        (
+            "idle_timeout range", head + service + ", idle_timeout: 10ms}",
+            #"3:59: idle_timeout is "10ms", expected 1s to 86400s"#
+        ),
+        (
+            "idle_timeout overflow", head + service + ", idle_timeout: 9223372036854775807h}",
+            #"3:59: idle_timeout is "9223372036854775807h", expected a duration with its unit, such as 500ms, 60s, 5m or 1h"#
+        ),
+        (
+            "prefix", head + service + ", ipv6_prefix: 129}",
+            #"3:58: ipv6_prefix is "129", expected a whole number from 16 to 128"#
+        ),
+        (
+            "half open", head + service + ", half_open_limit: -1}",
+            #"3:62: half_open_limit is "-1", expected a whole number from 1 to 65536"#
+        ),
         ("umem type", head + service + ", umem: 5}", #"3:51: umem is the value "5", expected a mapping with frames"#),
-        ("umem key", head + service + ", umem: {frame: 128}}",
-            #"3:52: unknown key "frame" in umem (did you mean frames?), expected one of frames"#),
+        (
+            "umem key", head + service + ", umem: {frame: 128}}",
+            #"3:52: unknown key "frame" in umem (did you mean frames?), expected one of frames"#
+        ),
         ("cores", head + service + ", cores: 0}", #"3:52: cores is the value "0", expected a list of CPU numbers"#),
         ("core", head + service + ", cores: [-1]}", #"3:53: a core is "-1", expected a whole number from 0 to 1023"#),
-        ("options type", head + service + ", options: x}",
-            #"3:54: options is the value "x", expected a mapping such as {root: /srv/www}"#),
-        ("option value", head + service + ", options: {index: [a]}}",
-            "3:62: option index is a list, expected text, a number, on or off"),
-        ("option newline", head + service + #", options: {index: "a\nroot=/"}}"#,
-            "3:62: option index holds control characters, expected one line of text"),
-        ("option name", head + service + ", options: {a=b: c}}",
-            #"3:55: an option's name is "a=b", expected a name of a-z, 0-9 and _"#),
-        ("root missing", head + service + ", options: {root: /srv/none}}",
-            #"3:61: root "/srv/none" does not exist, expected the path of a directory that everybody may read (chmod o+rx)"#),
-        ("root file", head + service + ", options: {root: /srv/file}}",
-            #"3:61: root "/srv/file" is not a directory, expected the path of a directory that everybody may read (chmod o+rx)"#),
-        ("root unreadable", head + service + ", options: {root: /srv/secret}}",
-            #"3:61: root "/srv/secret" has mode 0700, and NFs run under users of their own, expected the path of a directory that everybody may read (chmod o+rx)"#),
-        ("access log", head + service + ", options: {access_log: on}}",
-            #"3:67: access_log is "on", expected off, or the path of a file such as /var/log/web.log"#),
-        ("scanner", "ports: [\"x", "1:11: while scanning a quoted scalar found unexpected end of stream, expected valid YAML"),
-        ("tab", "ports:\n\t- a", "2:1: while scanning for the next token found character that cannot start any token, expected valid YAML"),
-        ("two documents", "a: b\n---\nc: d", "2:1: expected a single document in the stream but found another document, expected valid YAML"),
+        (
+            "options type", head + service + ", options: x}",
+            #"3:54: options is the value "x", expected a mapping such as {root: /srv/www}"#
+        ),
+        (
+            "option value", head + service + ", options: {index: [a]}}",
+            "3:62: option index is a list, expected text, a number, on or off"
+        ),
+        (
+            "option newline", head + service + #", options: {index: "a\nroot=/"}}"#,
+            "3:62: option index holds control characters, expected one line of text"
+        ),
+        (
+            "option name", head + service + ", options: {a=b: c}}",
+            #"3:55: an option's name is "a=b", expected a name of a-z, 0-9 and _"#
+        ),
+        (
+            "root missing", head + service + ", options: {root: /srv/none}}",
+            #"3:61: root "/srv/none" does not exist, expected the path of a directory that everybody may read (chmod o+rx)"#
+        ),
+        (
+            "root file", head + service + ", options: {root: /srv/file}}",
+            #"3:61: root "/srv/file" is not a directory, expected the path of a directory that everybody may read (chmod o+rx)"#
+        ),
+        (
+            "root unreadable", head + service + ", options: {root: /srv/secret}}",
+            #"3:61: root "/srv/secret" has mode 0700, and NFs run under users of their own, expected the path of a directory that everybody may read (chmod o+rx)"#
+        ),
+        (
+            "access log", head + service + ", options: {access_log: on}}",
+            #"3:67: access_log is "on", expected off, or the path of a file such as /var/log/web.log"#
+        ),
+        (
+            "scanner", "ports: [\"x",
+            "1:11: while scanning a quoted scalar found unexpected end of stream, expected valid YAML"
+        ),
+        (
+            "tab", "ports:\n\t- a",
+            "2:1: while scanning for the next token found character that cannot start any token, expected valid YAML"
+        ),
+        (
+            "two documents", "a: b\n---\nc: d",
+            "2:1: expected a single document in the stream but found another document, expected valid YAML"
+        ),
         ("alias", "ports: &p [{device: port0}]\nservices: *p", "1:8: YAML anchors and aliases are not accepted"),
     ]
 
@@ -207,7 +279,8 @@ struct FakeTopologyHost: TopologyHost {
     @Test(arguments: collisions)
     func refusesSharedEndpoints(_ row: (String, String, String?)) throws {
         let yaml =
-            Self.head + "  - {name: a, nf: web-server, listen: \(row.0)}\n  - {name: b, nf: web-server, listen: \(row.1)}"
+            Self.head
+            + "  - {name: a, nf: web-server, listen: \(row.0)}\n  - {name: b, nf: web-server, listen: \(row.1)}"
         guard let place = row.2 else { return _ = try parse(yaml) }
         let error = try #require(throws: TopologyError.self) { try parse(yaml) }
         #expect(error.description == #"t.yaml:4:39: service "a" already listens on \#(place)"#)
@@ -233,12 +306,16 @@ struct FakeTopologyHost: TopologyHost {
     @Test func survivesAnything() {
         var random = SeededGenerator(state: 7)
         let valid = Self.head + Self.service + ", options: {root: /srv/www, a: \"b\"}, cores: [1]}"
-        let pieces = ["{", "}", "[", "]", ":", ",", "\"", "'", "\n", "- ", "&a", "*a", "\u{0}", "é", "|", ">", "!!int ", "%", "? ", "  "]
+        let pieces = [
+            "{", "}", "[", "]", ":", ",", "\"", "'", "\n", "- ", "&a", "*a", "\u{0}", "é", "|", ">", "!!int ", "%",
+            "? ", "  ",
+        ]
         for _ in 0..<2_000 {
             var text = Array(valid)
             for _ in 0..<Int.random(in: 1...6, using: &random) {
                 let place = Int.random(in: 0..<text.count, using: &random)
-                text.replaceSubrange(place..<min(text.count, place + Int.random(in: 0...3, using: &random)),
+                text.replaceSubrange(
+                    place..<min(text.count, place + Int.random(in: 0...3, using: &random)),
                     with: Array(pieces.randomElement(using: &random)!))
             }
             _ = try? parse(String(text))
@@ -249,10 +326,13 @@ struct FakeTopologyHost: TopologyHost {
     }
 
     @Test func namesAnUnreadableFile() throws {
-        let error = try #require(throws: TopologyError.self) { try Topology.load(path: "/nonexistent/t.yaml", host: nil) }
+        let error = try #require(throws: TopologyError.self) {
+            try Topology.load(path: "/nonexistent/t.yaml", host: nil)
+        }
         #expect(
             error.description
-                == "/nonexistent/t.yaml:1:1: cannot read the file: No such file or directory, expected a topology file in YAML")
+                == "/nonexistent/t.yaml:1:1: cannot read the file: No such file or directory, expected a topology file in YAML"
+        )
     }
 }
 

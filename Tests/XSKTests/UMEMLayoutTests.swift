@@ -4,11 +4,12 @@ import XSK
 @Suite struct UMEMLayoutTests {
     @Test(arguments: [
         // mtu, frames, multi-buffer, metadata -> chunk, receive, transmit, chunks a frame
-        (1500, 1024, false, false, 2048, 512, 512, 1),
-        (1500, 1024, true, true, 2048, 512, 512, 1),
-        (1500, 1000, true, true, 2048, 256, 256, 1),
-        (3498, 1024, false, false, 4096, 512, 512, 1),
-        (9000, 1024, true, true, 4096, 512, 512, 3),
+        (1500, 1024, false, false, 2048, 512, 240, 1),
+        (1500, 1024, true, true, 2048, 512, 240, 1),
+        (1500, 300, true, true, 2048, 128, 128, 1),
+        (3498, 1024, false, false, 4096, 512, 240, 1),
+        (9000, 1024, true, true, 4096, 512, 510, 3),
+        (9000, 4096, true, true, 4096, 2048, 720, 3),
         (9000, 128, true, true, 4096, 64, 192, 3),
     ] as [(UInt32, UInt32, Bool, Bool, UInt32, UInt32, UInt32, UInt32)])
     func framesFit(

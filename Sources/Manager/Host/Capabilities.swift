@@ -14,6 +14,7 @@ public struct Capability: Sendable {
         Capability(name: "CAP_SYS_ADMIN", purpose: "put NFs into namespaces and mount bpffs", bit: 21),
         Capability(name: "CAP_SETUID", purpose: "give every NF a user of its own", bit: 7),
         Capability(name: "CAP_SETGID", purpose: "give every NF a group of its own", bit: 6),
+        Capability(name: "CAP_SETPCAP", purpose: "empty the capability bounding set of NFs", bit: 8),
         Capability(name: "CAP_KILL", purpose: "end NFs, which run as other users", bit: 5),
         Capability(name: "CAP_BPF", purpose: "load eBPF programs", bit: 39),
         Capability(name: "CAP_PERFMON", purpose: "load eBPF programs that use tracing helpers", bit: 38),

@@ -30,7 +30,9 @@ final class HostPorts {
     func links() throws -> [Link] { try netlink.links() }
 
     func port(named device: String) throws -> HostPort {
-        guard let link = try netlink.link(named: device) else { throw HostError("there is no network device \"\(device)\"") }
+        guard let link = try netlink.link(named: device) else {
+            throw HostError("there is no network device \"\(device)\"")
+        }
         guard link.address.count == 6, !link.isLoopback else { throw HostError("\(device) is not an Ethernet device") }
         guard link.isUp else { throw HostError("\(device) is down; ip link set \(device) up") }
         return describe(link)
@@ -40,6 +42,12 @@ final class HostPorts {
         HostPort(
             link: link, driver: (try? ethtool.driver(of: link.name)) ?? "unknown",
             queues: (try? ethtool.queueCount(of: link.name)) ?? link.rxQueues)
+    }
+
+    /// Nil where the kernel or the driver does not say.
+    func xdpFeatures(of link: Link) -> XDPFeatures? {
+        guard var family = try? NetdevFamily() else { return nil }
+        return (try? family.xdpFeatures(index: link.index)) ?? nil
     }
 
     func activeFeatures(of device: String) -> [String] {

@@ -5,71 +5,91 @@ import Linux
 public struct HostReport {
     public let text: String
 
-    /// For the network namespace of the calling thread.
+    /// For the network namespace of the calling thread. Without privileges it says less.
     public static func make() throws -> HostReport {
-        try Capability.requireAll()
-        let features = try KernelFeatures.probe()
-        let ports = try HostPorts()
         var lines = ["This host:"]
-        lines += features.rows.map { row($0.name, $0.isThere, $0.effect) }
-        lines.append("")
-        lines.append("Its Ethernet devices:")
-        for link in try ports.links() where link.address.count == 6 && !link.isLoopback && !link.name.hasPrefix("onvm") {
-            lines += device(link, ports, features)
+        let missing = Capability.missing
+        for capability in missing {
+            lines.append(row("no", capability.name, "needed to \(capability.purpose)"))
         }
+        if missing.isEmpty { lines.append(row("yes", "every capability onvm run needs", "NFs get none of them")) }
+        // Trying sockets takes most of what running takes.
+        let features = missing.isEmpty ? try KernelFeatures.probe() : nil
+        if let features {
+            lines += features.rows.map { row($0.isThere ? "yes" : "no", $0.name, $0.effect) }
+        } else {
+            lines.append("  What the kernel can do is found out by trying, which takes these capabilities.")
+        }
+        lines += ["", "Its Ethernet devices:"]
+        lines += try devices(multiBuffer: features?.multiBuffer)
         return HostReport(text: lines.joined(separator: "\n"))
     }
 
-    private static func row(_ name: String, _ isThere: Bool, _ effect: String) -> String {
-        "  \(isThere ? "yes" : "no ")  " + name.padding(toLength: 34) + effect
+    private static func row(_ answer: String, _ name: String, _ effect: String) -> String {
+        "  \(answer.padded(to: 4)) \(name.padded(to: 36)) \(effect)"
     }
 
-    private static func device(_ link: Link, _ ports: HostPorts, _ features: KernelFeatures) -> [String] {
-        let port = ports.describe(link)
+    private static func devices(multiBuffer: Bool?) throws -> [String] {
+        let ports = try HostPorts()
+        let links = try ports.links().filter {
+            $0.address.count == 6 && !$0.isLoopback && SlotDeviceNames.number($0.name) == nil
+        }
+        guard !links.isEmpty else { return ["  none in this network namespace (--netns NAME looks into another)"] }
+        return links.flatMap { device(ports.describe($0), ports, multiBuffer) }
+    }
+
+    private static func device(_ port: HostPort, _ ports: HostPorts, _ multiBuffer: Bool?) -> [String] {
+        let link = port.link
+        let active = Set(ports.activeFeatures(of: link.name))
         let offloads = ["rx-gro", "rx-gro-hw", "rx-lro", "tx-tcp-segmentation", "tx-checksum-ip-generic"]
-            .filter(Set(ports.activeFeatures(of: link.name)).contains)
-        let fits = features.multiBuffer || link.mtu <= LargestMTU.singleBuffer
-        var program = "no XDP program"
-        if let id = link.xdpProgram { program = "XDP program \(id) is attached, so onvm run would refuse this port" }
+            .filter(active.contains)
+        var size = "MTU \(link.mtu)"
+        if link.mtu > LargestMTU.singleBuffer, multiBuffer == false {
+            size += " (too large: more than \(LargestMTU.singleBuffer) takes XDP_USE_SG)"
+        }
+        let program = link.xdpProgram.map { "program \($0) is attached, so onvm run would refuse this port" }
         return [
-            "  \(link.name): \(link.isUp ? "up" : "down"), driver \(port.driver), \(port.queues) queue(s), MTU \(link.mtu)"
-                + (fits ? "" : " (more than \(LargestMTU.singleBuffer), which needs XDP_USE_SG)"),
-            "    \(program); native XDP: \(DriverTable.nativeXDP(port.driver))"
+            "  \(link.name): \(link.isUp ? "up" : "down"), driver \(port.driver), \(port.queues) queue(s), \(size)",
+            "    XDP: \(program ?? "no program attached"); \(nativeMode(of: link, ports))"
                 + (port.isVirtual ? "; virtual, so checksums of its peers may be partial" : ""),
             "    offloads on: \(offloads.isEmpty ? "none that matter" : offloads.joined(separator: ", "))",
         ]
+    }
+
+    private static func nativeMode(of link: Link, _ ports: HostPorts) -> String {
+        guard let features = ports.xdpFeatures(of: link) else {
+            return "whether the driver runs it, attaching will tell (else in the network stack: slower, same function)"
+        }
+        guard features.contains(.native) else {
+            return "the driver runs none, so it would run in the network stack (generic: slower, same function)"
+        }
+        let more = [(XDPFeatures.multiBuffer, "multi-buffer"), (.zeroCopy, "zero-copy sockets")]
+            .filter { features.contains($0.0) }.map(\.1)
+        return "the driver runs it (native)" + more.map { ", \($0)" }.joined()
     }
 }
 
 extension KernelFeatures {
     fileprivate var rows: [(name: String, isThere: Bool, effect: String)] {
-        [
+        let metadata = "the kernel fills in the checksums of what NFs send"
+        return [
             ("AF_XDP sockets", xdpSockets, "needed"),
             ("XDP_USE_SG, frames of many buffers", multiBuffer, "MTU above \(LargestMTU.singleBuffer)"),
-            ("TX metadata", transmitMetadata, "the kernel fills in the checksums of what NFs send"),
-            ("tcx", tcx, "the egress program attaches by a link; else by clsact"),
-            ("Landlock, version \(landlockVersion)", landlockVersion > 0, "NFs see their document root and no other file"),
+            ("TX metadata", transmitMetadata, transmitMetadata ? metadata : "NFs compute checksums themselves"),
+            ("tcx", tcx, "the egress program attaches by \(tcx ? "a link" : "clsact")"),
+            (
+                "Landlock, version \(landlockVersion)", landlockVersion > 0,
+                "NFs see their document root and no other file"
+            ),
             ("seccomp filters", seccomp, "NFs have the system calls of their data path"),
-            ("bpffs at /sys/fs/bpf", bpffsMounted, bpffsMounted ? "programs outlive the manager" : "onvm run mounts it"),
+            (
+                "bpffs at /sys/fs/bpf", bpffsMounted,
+                bpffsMounted ? "programs outlive the manager" : "onvm run mounts it"
+            ),
         ]
     }
 }
 
-/// Drivers whose support is known; for the others only attaching tells, and onvm run falls back by itself.
-private enum DriverTable {
-    private static let native: Set<String> = [
-        "veth", "virtio_net", "tun", "i40e", "ice", "ixgbe", "ixgbevf", "igb", "igc", "mlx5_core", "mlx4_en", "bnxt_en", "ena",
-        "gve", "hv_netvsc", "mana", "nfp", "qede", "sfc", "stmmac", "mvneta", "mvpp2", "xen_netfront", "bond", "vmxnet3",
-        "fec", "cpsw", "dpaa2", "thunder_nicvf", "octeontx2", "netsec", "enetc", "lan966x-switch", "tsnep",
-    ]
-
-    static func nativeXDP(_ driver: String) -> String {
-        native.contains(driver) ? "yes" : "unknown driver, else generic (slower, same function)"
-    }
-}
-
 extension String {
-    fileprivate func padding(toLength length: Int) -> String {
-        self + String(repeating: " ", count: max(1, length - count))
-    }
+    fileprivate func padded(to length: Int) -> String { self + String(repeating: " ", count: max(0, length - count)) }
 }

@@ -61,5 +61,7 @@ public struct PermissionError: Error, CustomStringConvertible, Sendable {
         self.purpose = purpose
     }
 
-    public var description: String { "not permitted: \(purpose) needs \(capability); run as root or with that capability" }
+    public var description: String {
+        "not permitted: \(purpose) needs \(capability); run as root or with that capability"
+    }
 }

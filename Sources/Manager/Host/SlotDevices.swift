@@ -46,7 +46,8 @@ final class SlotDevices: SlotDeviceMaker {
     func create(slots: [UInt32]) throws -> [SlotDevice] {
         let pairs = slots.map {
             VethPair(
-                host: names.host($0), networkFunction: names.networkFunction($0), mtu: settings.mtu, group: names.group)
+                host: names.host($0), networkFunction: names.networkFunction($0), mtu: settings.mtu,
+                group: names.group(of: $0))
         }
         let indices = try netlink.createVethPairs(pairs)
         do {
@@ -103,11 +104,12 @@ final class SlotDevices: SlotDeviceMaker {
         var netlink = try NetlinkSocket()
         let links = try netlink.links()
         let own = links.filter(names.owns)
-        guard !own.isEmpty else { return 0 }
-        let group = links.filter { $0.group == names.group }
-        if group.allSatisfy(names.owns), !group.isEmpty { try netlink.deleteLinks(group: names.group) }
+        for (group, members) in Dictionary(grouping: links, by: \.group).sorted(by: { $0.key < $1.key })
+        where names.isOwn(group: group) && members.allSatisfy(names.owns) {
+            try netlink.deleteLinks(group: group)
+        }
         // Deleting one end deletes the other, so half of these have gone by then.
-        try netlink.deleteLinks(indices: try netlink.links().filter(names.owns).map(\.index))
+        if !own.isEmpty { try netlink.deleteLinks(indices: try netlink.links().filter(names.owns).map(\.index)) }
         return (own.count + 1) / 2
     }
 }
@@ -122,13 +124,20 @@ struct SlotDeviceNames: Equatable {
     func networkFunction(_ slot: UInt32) -> String { "onvm\(firstNumber + slot)n" }
     var alias: String { "onvm:\(instance)" }
 
-    /// A device group nobody is likely to use: "ON" and a hash of the instance's name.
-    var group: UInt32 { 0x4F4E_0000 | UInt32(InstanceHash.value(instance) & 0xFFFF) }
+    /// Devices are deleted by group: one grace period for all, under the lock that every other change of the host's
+    /// network waits for. So a group is no more than some slots; its number is one that nobody is likely to use.
+    func group(of slot: UInt32) -> UInt32 { firstGroup | slot / Self.slotsPerGroup & 0xFFF }
+
+    func isOwn(group: UInt32) -> Bool { group & ~0xFFF == firstGroup }
+
+    private static let slotsPerGroup: UInt32 = 32
+    private var firstGroup: UInt32 { 0x4F00_0000 | UInt32(InstanceHash.value(instance) & 0xFFF) << 12 }
 
     /// A device that died with its manager before it got its alias is known by its group.
     func owns(_ link: Link) -> Bool {
         link.kind == "veth"
-            && (link.alias == alias || (link.alias.isEmpty && link.group == group && Self.number(link.name) != nil))
+            && (link.alias == alias
+                || (link.alias.isEmpty && isOwn(group: link.group) && Self.number(link.name) != nil))
     }
 
     /// The number in a slot device's name.
@@ -137,7 +146,7 @@ struct SlotDeviceNames: Equatable {
         return UInt32(name.dropFirst(4).dropLast())
     }
 
-    /// Names that nothing has yet, for up to `slotCount` slots.
+    /// Names that nothing has yet.
     static func free(instance: String, among links: [Link]) -> SlotDeviceNames {
         let highest = links.compactMap { number($0.name) }.max()
         return SlotDeviceNames(instance: instance, firstNumber: highest.map { $0 + 1 } ?? 0)

@@ -28,7 +28,9 @@ final class EventLoop {
     }
 
     /// Calls `handler` whenever `descriptor` is ready. Forget it before closing it.
-    func watch(_ descriptor: CInt, for interest: Interest = .read, _ handler: @escaping (Interest) -> Void) throws(Errno) {
+    func watch(_ descriptor: CInt, for interest: Interest = .read, _ handler: @escaping (Interest) -> Void)
+        throws(Errno)
+    {
         lastGeneration &+= 1
         try control(EPOLL_CTL_ADD, descriptor, interest, lastGeneration)
         watches[descriptor] = Watch(generation: lastGeneration, handler: handler)

@@ -40,7 +40,8 @@ public enum Leftovers {
             report.lines.append("zygote \(zygote.pid)")
         }
         let firstUser = state?.firstUserID ?? UserIDs.first(instance: instance)
-        let count = UserIDs.killProcesses(firstUser..<firstUser + (state?.slotCount ?? UInt32(Topology.Limit.slots.upperBound)))
+        let count = UserIDs.killProcesses(
+            firstUser..<firstUser + (state?.slotCount ?? UInt32(Topology.Limit.slots.upperBound)))
         if count > 0 { report.lines.append("\(count) NF process\(count == 1 ? "" : "es")") }
         let pairs = try SlotDevices.removeAll(of: SlotDeviceNames(instance: instance, firstNumber: 0))
         if pairs > 0 { report.lines.append("\(pairs) slot device pair\(pairs == 1 ? "" : "s")") }

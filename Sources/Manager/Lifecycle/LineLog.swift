@@ -24,7 +24,8 @@ public struct LineLog: LogHandler {
         var seconds = time_t(now)
         var parts = unsafe tm()
         unsafe localtime_r(&seconds, &parts)
-        let clock = unsafe [parts.tm_hour, parts.tm_min, parts.tm_sec].map { Self.padded(Int($0), to: 2) }.joined(separator: ":")
+        let clock = unsafe [parts.tm_hour, parts.tm_min, parts.tm_sec].map { Self.padded(Int($0), to: 2) }.joined(
+            separator: ":")
         let fraction = Self.padded(Int((now - now.rounded(.down)) * 1_000), to: 3)
         // A message may quote what a client or a file said: nothing in it may end the line.
         let oneLine = String(text.map { $0.isNewline ? " " : $0 })

@@ -50,7 +50,9 @@ extension RunningInstance {
             let mode = try steering.attach(port: port.interface)
             ports[index].mode = mode
             guard mode == .generic else { continue }
-            log.warning("\(port.link.name): driver \(port.driver) has no native XDP here, so XDP runs in the network stack (generic)")
+            log.warning(
+                "\(port.link.name): driver \(port.driver) has no native XDP: it runs in the network stack (generic)"
+            )
             let changed = try hostPorts.disableAggregation(of: port.link.name)
             guard !changed.turnedOff.isEmpty else { continue }
             state.changedFeatures.append(changed)
@@ -75,9 +77,18 @@ extension RunningInstance {
         slots = SlotTable(
             services: options.topology.services, steering: steering, launcher: launcher, devices: devices, log: log)
         launcher.slots = slots
+        launcher.onZygoteStart = { [unowned self] in remember(zygote: $0) }
         try launcher.startZygote()
-        state.zygote = launcher.zygote.flatMap { ProcessIdentity(pid: $0.pid) }
-        try directory.write(state)
+    }
+
+    /// For `cleanup`, should this manager be killed.
+    private func remember(zygote pid: pid_t) {
+        state.zygote = ProcessIdentity(pid: pid)
+        do {
+            try directory.write(state)
+        } catch {
+            log.error("cannot write \(directory.path)/state.json: \(error)")
+        }
     }
 
     private func readSteering() {

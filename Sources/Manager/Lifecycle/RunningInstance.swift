@@ -7,8 +7,8 @@ public import Logging
 
 /// One manager at work: from a topology to NFs that serve, and back to the host as it was.
 ///
-/// It touches no packet. One thread waits in `EventLoop` and handles what became ready, one thing after the other; another
-/// only closes sockets.
+/// It touches no packet. One thread waits in `EventLoop` and handles what became ready, one thing after the other;
+/// another only closes sockets.
 public final class RunningInstance {
     public struct Options: Sendable {
         public var topology: Topology
@@ -52,9 +52,9 @@ public final class RunningInstance {
         try Capability.requireAll()
         let instance = options.topology.instance
         directory = InstanceDirectory(instance: instance)
-        lock = try directory.lock()
         loop = try EventLoop()
         hostPorts = try HostPorts()
+        lock = try directory.lock()
         state = InstanceState(
             managerPid: getpid(), zygote: nil, netns: options.netns, topology: options.topologyPath,
             firstUserID: UserIDs.first(instance: instance), slotCount: UInt32(options.topology.slotCount), ports: [],
@@ -78,7 +78,9 @@ public final class RunningInstance {
         server?.dropIdle(at: now)
         if let drainDeadline, now >= drainDeadline { slots.endAll(at: now) }
         guard !isFinished else { return }
-        try loop.run(until: [next, launcher?.retryAt, drainDeadline.map { max($0, now + .milliseconds(20)) }].compactMap { $0 }.min())
+        try loop.run(
+            until: [next, launcher?.retryAt, drainDeadline.map { max($0, now + .milliseconds(20)) }].compactMap { $0 }
+                .min())
     }
 
     /// Stopping, and every NF is gone, or will not go by itself (`restore` has the last word then).
@@ -102,7 +104,8 @@ public final class RunningInstance {
         slots.drain(at: now)
         let serving = slots.pools.reduce(0) { $0 + $1.count(.draining) }
         log.notice(
-            "\(reason): \(serving) NFs have clients, which may finish within \(options.drainMilliseconds / 1000) s; again to end now")
+            "\(reason): \(serving) NFs have clients, which may finish within \(options.drainMilliseconds) ms"
+        )
     }
 
     var isDraining: Bool { drainDeadline != nil }

@@ -17,7 +17,9 @@ enum UserIDs {
         return names.compactMap { name in
             guard let pid = Int32(name) else { return nil }
             var information = stat()
-            guard unsafe stat("/proc/\(name)", &information) == 0, users.contains(information.st_uid) else { return nil }
+            guard unsafe stat("/proc/\(name)", &information) == 0, users.contains(information.st_uid) else {
+                return nil
+            }
             return ProcessIdentity.isRunning(pid) ? pid : nil
         }
     }

@@ -23,6 +23,7 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     private let log: Logger
     /// Told what becomes of processes; set once, before the first launch.
     unowned var slots: SlotTable!
+    var onZygoteStart: (pid_t) -> Void = { _ in }
     private(set) var zygote: ZygoteProcess?
     private var roots: [UInt8: FileDescriptorBox] = [:]
     private var logs: [UInt8: FileDescriptorBox] = [:]
@@ -71,6 +72,7 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
         try loop.watch(zygote.client.socket.descriptor.rawValue) { [unowned self] _ in readZygote() }
         self.zygote = zygote
         startedAt = .now
+        onZygoteStart(zygote.pid)
         log.debug("zygote started", metadata: ["pid": "\(zygote.pid)", "executable": "\(executable)"])
     }
 
@@ -156,7 +158,8 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
             transmitMetadata: settings.features.contains(.checksumOffload))
         guard let wanted else {
             throw LaunchError(
-                "an MTU of \(settings.mtu) needs XDP_USE_SG (Linux 6.6); without it at most \(UMEMLayout.largestSingleBufferMTU)")
+                "MTU \(settings.mtu) needs XDP_USE_SG (Linux 6.6); without it \(LargestMTU.singleBuffer) at most"
+            )
         }
         let memory = try SharedMemory.create(name: "onvm-umem", byteCount: wanted.byteCount)
         let xsk = try XSKSocket(layout: wanted, memory: memory)
@@ -175,7 +178,8 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
                 xsk: xsk.descriptor.rawValue, umem: memory.rawValue, telemetry: page.rawValue,
                 root: roots[service.id]?.rawValue ?? -1, log: logs[service.id]?.rawValue ?? -1))
         let userID = settings.firstUserID + slot
-        try zygote.client.spawn(SpawnRequest(token: token, userID: userID, cpu: core(for: service)), channel: pair.second)
+        try zygote.client.spawn(
+            SpawnRequest(token: token, userID: userID, cpu: core(for: service)), channel: pair.second)
 
         let process = LaunchedProcess(
             userID: userID, xsk: xsk, channel: channel, telemetry: telemetry, multiBuffer: multiBuffer, loop: loop)
@@ -188,9 +192,9 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
         return process
     }
 
-    /// Closes the sockets of processes that have gone, on another thread: the last close of a bound AF_XDP socket waits for
-    /// an RCU grace period, 10 ms and more on a busy host (xsk_release in net/xdp/xsk.c), and while the manager waits
-    /// another NF may die and its clients send into the void. Call it once those processes' objects are gone.
+    /// Closes the sockets of processes that have gone, on another thread: the last close of a bound AF_XDP socket waits
+    /// for an RCU grace period, 10 ms and more on a busy host (xsk_release in net/xdp/xsk.c), and while the manager
+    /// waits another NF may die and its clients send into the void. Call it once those processes' objects are gone.
     func closeReleasedSockets() {
         guard !releasedSockets.isEmpty else { return }
         let sockets = releasedSockets

@@ -36,11 +36,11 @@ final class ZygoteProcess {
         let arguments = [executable, "--channel", "\(channelDescriptor)"]
         var pid: pid_t = 0
         var pointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
-        defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+        defer { for index in unsafe pointers.indices { unsafe free(pointers[index]) } }
         // NFs have no use for the manager's environment. A crash is the kernel's to report: Swift's own handler would
         // make system calls that no NF may make, and hide the signal.
         var environment = unsafe [strdup("SWIFT_BACKTRACE=enable=no"), nil]
-        defer { for unsafe pointer in unsafe environment { unsafe free(pointer) } }
+        defer { for index in unsafe environment.indices { unsafe free(environment[index]) } }
         // NFs are no more urgent than anything else on the host.
         Urgency.set(.ordinary)
         let result = unsafe posix_spawn(&pid, executable, &actions, &attributes, &pointers, &environment)

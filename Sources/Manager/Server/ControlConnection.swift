@@ -30,7 +30,8 @@ final class ControlConnection {
             guard input.count < ControlAPI.requestByteCount else {
                 queue(
                     ControlResponse(
-                        error: ControlError(.malformed, "a request is longer than \(ControlAPI.requestByteCount) bytes")))
+                        error: ControlError(.malformed, "a request is longer than \(ControlAPI.requestByteCount) bytes")
+                    ))
                 input.removeAll()
                 isEnding = true
                 continue

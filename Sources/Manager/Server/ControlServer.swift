@@ -49,7 +49,9 @@ final class ControlServer {
                 _ = Glibc.close(descriptor)
                 continue
             }
-            if connections.count >= Limit.connections, let oldest = connections.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+            if connections.count >= Limit.connections,
+                let oldest = connections.min(by: { $0.value.lastUse < $1.value.lastUse })
+            {
                 drop(oldest.key)
             }
             connections[descriptor] = ControlConnection(descriptor: descriptor)

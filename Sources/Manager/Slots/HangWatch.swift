@@ -12,7 +12,7 @@ struct HangWatch {
     private var pendingLooks = 0
     /// The slot's count of frames before this process.
     private var deliveredBefore: UInt64 = 0
-    /// Frames that the kernel counted as delivered and the process, alive, did not get: its socket had no room for them.
+    /// Frames that the kernel counted as delivered and the process, alive, did not get: its socket had no room.
     private var lost: UInt64 = 0
 
     init(deliveredBefore: UInt64 = 0) { self.deliveredBefore = deliveredBefore }

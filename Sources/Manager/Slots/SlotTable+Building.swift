@@ -61,8 +61,8 @@ extension SlotTable {
         for id in binding.sorted() where self[id].bindAt.map({ $0 <= now }) ?? true { bind(id, at: now) }
     }
 
-    /// The queue's previous owner is torn down by the kernel's workqueue, some 16 ms after the last holder closed it; until
-    /// then bind says EBUSY.
+    /// The queue's previous owner is torn down by the kernel's workqueue, some 16 ms after the last holder closed it;
+    /// until then bind says EBUSY.
     func bind(_ id: UInt32, at now: MonotonicTime) {
         guard let process = self[id].process, let device = self[id].device else { return }
         do {
@@ -77,7 +77,8 @@ extension SlotTable {
     }
 
     /// Policy and maps first, the queue of idle NFs last: a client may come in the same moment.
-    private func admit(_ id: UInt32, _ process: any NetworkFunctionProcess, _ device: SlotDevice, at now: MonotonicTime) {
+    private func admit(_ id: UInt32, _ process: any NetworkFunctionProcess, _ device: SlotDevice, at now: MonotonicTime)
+    {
         let service = pool(of: id).service
         do {
             try steering.admit(

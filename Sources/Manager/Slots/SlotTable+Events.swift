@@ -55,7 +55,8 @@ extension SlotTable {
             noteOverflow(index, at: now)
         case .violation(let slot, let cause):
             guard isKnown(slot) else { return }
-            log.warning("\(name(slot)): the NF sent what it may not: \(cause)", metadata: ["pid": "\(self[slot].pid ?? 0)"])
+            log.warning(
+                "\(name(slot)): the NF sent what it may not: \(cause)", metadata: ["pid": "\(self[slot].pid ?? 0)"])
         }
     }
 
@@ -65,12 +66,16 @@ extension SlotTable {
         pools[index].nextOverflowNote = now + .milliseconds(Limit.overflowNoteMilliseconds)
         let pool = pools[index]
         log.notice(
-            "\(pool.service.name): clients find no idle NF: \(pool.count(.bound)) of \(pool.slots.count) are taken, \(pool.starting) on their way; overflow: \(pool.service.overflow.rawValue)")
+            "\(pool.service.name): clients find no idle NF",
+            metadata: [
+                "taken": "\(pool.count(.bound))", "starting": "\(pool.starting)", "max": "\(pool.slots.count)",
+                "overflow": "\(pool.service.overflow.rawValue)",
+            ])
     }
 
     private func isKnown(_ slot: UInt32) -> Bool { Int(slot) < slots.count }
 
-    /// The kernel gave the slot to a client. An event of the slot's last client may come late, so the binding is looked up.
+    /// The kernel gave the slot to a client. An event of its last client may come late: the binding is the truth.
     func bound(_ id: UInt32, _ client: IPAddress, _ port: UInt16, at now: MonotonicTime) {
         guard self[id].state == .idle, let binding = steering.binding(of: id) else { return }
         self[id].client = binding.client

@@ -5,8 +5,8 @@ import Logging
 /// Every slot of a manager and the rules by which NFs are made, given to clients, watched and replaced.
 ///
 /// Nothing here waits: events come in, `advance` does a bounded amount of work, and says when it wants to run again.
-/// A wave of deaths is handled in two passes. Events unbind each dead slot at once, which frees its client for another NF;
-/// only then does `advance` rebuild them, a few a turn.
+/// A wave of deaths is handled in two passes. Events unbind each dead slot at once, which frees its client for another
+/// NF; only then does `advance` rebuild them, a few a turn.
 final class SlotTable {
     let steering: any SlotSteering
     let launcher: any NetworkFunctionLauncher

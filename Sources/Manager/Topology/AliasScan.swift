@@ -1,7 +1,7 @@
 /// Finds YAML anchors and aliases before the parser expands them.
 ///
-/// Only tokens can start with `&` or `*` (YAML 1.2.2 §5.3); quoted scalars and comments are skipped. Plain text that holds
-/// such a word after a space has to be quoted.
+/// Only tokens can start with `&` or `*` (YAML 1.2.2 §5.3); quoted scalars and comments are skipped. Plain text that
+/// holds such a word after a space has to be quoted.
 enum AliasScan {
     struct Found: Error { let location: SourceLocation }
 

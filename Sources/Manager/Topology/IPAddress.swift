@@ -1,6 +1,6 @@
 import Glibc
 
-/// An IPv6 address, or an IPv4 address in its IPv4-mapped form (RFC 4291 §2.5.5.2), as text and as the bytes of a packet.
+/// An IPv6 address, or an IPv4 address in its IPv4-mapped form (RFC 4291 §2.5.5.2), as text and as a packet's bytes.
 public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// The first and last eight bytes, most significant byte first.
     public let high: UInt64
@@ -46,7 +46,9 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         let source = isIPv4 ? Array(bytes.suffix(4)) : bytes
-        guard unsafe inet_ntop(isIPv4 ? AF_INET : AF_INET6, source, &text, socklen_t(text.count)) != nil else { return "?" }
+        guard unsafe inet_ntop(isIPv4 ? AF_INET : AF_INET6, source, &text, socklen_t(text.count)) != nil else {
+            return "?"
+        }
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 

@@ -11,7 +11,8 @@ struct OptionsParser {
     func read(_ node: Node, into service: inout Topology.Service) {
         guard case .mapping(let mapping) = node else {
             reader.error(
-                "options is \(reader.kind(of: node))", at: node.location, expected: "a mapping such as {root: /srv/www}")
+                "options is \(reader.kind(of: node))", at: node.location, expected: "a mapping such as {root: /srv/www}"
+            )
             return
         }
         var byteCount = 0

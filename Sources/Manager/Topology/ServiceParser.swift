@@ -84,7 +84,8 @@ struct ServiceParser {
         if let value = mapping["idle"] {
             service.idle = reader.integer(value, "idle", in: Topology.Limit.idle) ?? service.idle
             if service.idle > service.max {
-                reader.error("idle is \(service.idle) but max is \(service.max)", at: value.location,
+                reader.error(
+                    "idle is \(service.idle) but max is \(service.max)", at: value.location,
                     expected: "no more idle NFs than there may be at all")
             }
         } else {

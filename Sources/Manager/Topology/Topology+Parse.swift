@@ -26,7 +26,8 @@ extension Topology {
             throw unreadable("the file is larger than \(Limit.fileByteCount) bytes")
         }
         guard let text = String(validating: data, as: UTF8.self) else { throw unreadable("the file is not UTF-8") }
-        return try parse(text, file: path, directory: url.deletingLastPathComponent().path(percentEncoded: false), host: host)
+        return try parse(
+            text, file: path, directory: url.deletingLastPathComponent().path(percentEncoded: false), host: host)
     }
 
     /// Checks the text of a topology.

@@ -62,7 +62,9 @@ struct TopologyParser {
         }
         guard let host, !host.deviceNames.contains(name) else { return name }
         let names = host.deviceNames.filter { $0 != "lo" && !$0.hasPrefix("onvm") }
-        let expectedName = names.isEmpty ? "a device of this network namespace (it has none)" : "one of " + names.joined(separator: ", ")
+        let expectedName =
+            names.isEmpty
+            ? "a device of this network namespace (it has none)" : "one of " + names.joined(separator: ", ")
         reader.error("there is no network device \(reader.quoted(name))", at: node.location, expected: expectedName)
         return name
     }

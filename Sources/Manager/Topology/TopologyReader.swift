@@ -81,7 +81,7 @@ final class TopologyReader {
 
     /// A name that is safe in paths, link aliases and log lines.
     func name(_ node: Node, _ name: String) -> String? {
-        let expected = "1 to \(Topology.Limit.nameByteCount.upperBound) of a-z, 0-9 and -, starting with a letter"
+        let expected = Topology.nameForm
         guard let text = text(node, name, expected: expected) else { return nil }
         guard Topology.isName(text) else {
             error("\(name) is \(quoted(text))", at: node.location, expected: expected)

@@ -9,7 +9,10 @@ public enum TopologySummary {
                 service.isolation == .none
                 ? "one NF for all clients"
                 : "one NF for each \(service.isolation.rawValue), \(service.idle) kept ready, \(service.max) at most"
-            lines.append("  \(service.name) (\(service.id)): \(service.networkFunction) on \(listen.joined(separator: ", ")); \(size)")
+            lines.append(
+                "  \(service.name) (\(service.id)): \(service.networkFunction) on "
+                    + "\(listen.joined(separator: ", ")); \(size)"
+            )
         }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -20,10 +23,13 @@ extension Topology {
     public mutating func rename(to instance: String) throws {
         guard Self.isName(instance) else {
             throw HostError(
-                "\"\(instance)\" is no name of an instance, expected 1 to \(Limit.nameByteCount.upperBound) of a-z, 0-9 and -, starting with a letter")
+                "\"\(instance)\" is no name of an instance, expected \(Self.nameForm)"
+            )
         }
         self.instance = instance
     }
+
+    static let nameForm = "1 to \(Limit.nameByteCount.upperBound) of a-z, 0-9 and -, starting with a letter"
 
     /// Safe in paths, link aliases and log lines.
     static func isName(_ text: String) -> Bool {
