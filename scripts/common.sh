@@ -62,17 +62,22 @@ require_swift() {
         die "no 'swift' in PATH: Swift 6.2 or newer is needed, see https://www.swift.org/install/linux/"
 }
 
-# Builds the release products when a source is newer than the binaries; says so, because it takes minutes the first time.
+# Builds in release mode when a source is newer than the binaries; says so, because it takes minutes the first time.
+# build_release PRODUCT...
 build_release() {
-    local newer=
+    local product newer=
     require_swift
-    if [[ -x $RELEASE/onvm && -x $RELEASE/onvm-nf ]]; then
-        newer=$(find "$ROOT/Package.swift" "$ROOT/Sources" "$ROOT/bpf" -type f \
-            \( -newer "$RELEASE/onvm" -o -newer "$RELEASE/onvm-nf" \) -print -quit)
-        [[ -n $newer ]] || return 0
-    fi
-    step "Building onvm and onvm-nf (swift build -c release; several minutes in a fresh clone)"
-    (cd "$ROOT" && swift build -c release --product onvm && swift build -c release --product onvm-nf)
-    # A source that changed nothing in the products leaves them as old as they were: do not ask again for it.
-    touch "$RELEASE/onvm" "$RELEASE/onvm-nf"
+    for product in "$@"; do
+        [[ -x $RELEASE/$product ]] || newer=$product
+        [[ -n $newer ]] ||
+            newer=$(find "$ROOT/Package.swift" "$ROOT/Sources" "$ROOT/Tests/HostileNF" "$ROOT/bpf" -type f \
+                -newer "$RELEASE/$product" -print -quit)
+    done
+    [[ -n $newer ]] || return 0
+    step "Building $* (swift build -c release; several minutes in a fresh clone)"
+    for product in "$@"; do
+        (cd "$ROOT" && swift build -c release --product "$product") || return
+        # A source that changed nothing in it leaves it as old as it was: do not ask again for it.
+        touch "$RELEASE/$product"
+    done
 }

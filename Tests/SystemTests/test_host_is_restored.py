@@ -23,7 +23,7 @@ TOPOLOGIES = {
 def before(request, platform):
     """The host before the platform ran on it."""
     platform.stop()
-    platform.bed.ensure(mtu=request.param)
+    platform.bed.ensure(mtu=request.param, clients=4)
     return request.param, snapshot.take()
 
 

@@ -10,6 +10,7 @@ from bed import CLIENT, HOST, client_address, run, url
 from platform_under_test import client_of, web
 from raw_http import Connection
 from steady_clients import SteadyClients
+from test_scale import fetch_when_there_is_room
 
 pytestmark = pytest.mark.product
 
@@ -124,14 +125,7 @@ def test_a_process_never_serves_a_second_client(platform, documents):
     clients_of = {}
     for number in range(1, 13):
         address = client_address(number)
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                fetch(address)
-                break
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline, "no slot became free although the clients left"
-                time.sleep(0.2)
+        fetch_when_there_is_room(address, 20)
         nf = server.nf_of(address)
         clients_of.setdefault(nf["pid"], set()).add(address)
     assert all(len(clients) == 1 for clients in clients_of.values()), clients_of

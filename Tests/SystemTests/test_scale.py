@@ -26,6 +26,19 @@ def accounts(server):
     }
 
 
+def fetch_when_there_is_room(address, seconds=10):
+    """As a client whom `overflow: refuse` turned away: tries again until the pool was filled up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with Connection(source=address) as connection:
+                assert connection.fetch("/text.txt").status == 200
+            return
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, f"no NF for {address} within {seconds} s"
+            time.sleep(0.02)
+
+
 @pytest.mark.limit(120)
 def test_ten_thousand_connections_of_one_client(platform, documents):
     """All are open at the same time, all are asked, all answer."""
@@ -54,7 +67,7 @@ def test_ten_thousand_connections_of_one_client(platform, documents):
             connection.close()
 
 
-@pytest.mark.limit(180)
+@pytest.mark.limit(240)
 def test_a_hundred_thousand_short_connections(platform, documents):
     """Each is opened, asked once and closed; ports come round again within a TIME-WAIT (RFC 6191)."""
     server = platform.ensure(clients=2)
@@ -73,7 +86,6 @@ def test_a_hundred_thousand_short_connections(platform, documents):
     pid = server.nf_of(client_address(1))["pid"]
     before = accounts(server)
     storm(100_000)
-    # TIME-WAIT lasts; what it holds is a fixed table.
     time.sleep(2)
     after = accounts(server)
     assert server.nf_of(client_address(1))["pid"] == pid
@@ -81,8 +93,9 @@ def test_a_hundred_thousand_short_connections(platform, documents):
     for name in ("frames", "slots", "services"):
         assert after[name] == before[name], name
     nf = server.nf_of(client_address(1))
-    assert nf["accepted"] - nf["closed"] == nf["connections"], nf
-    assert nf["connections"] < 100, "ended connections are still counted"
+    assert nf["accepted"] == nf["closed"], nf
+    # What is left are connections in TIME-WAIT, a minute each (RFC 9293 §3.4.2); then the table is empty.
+    server.wait_until(lambda: server.nf_of(client_address(1))["connections"] == 0, 90, "TIME-WAIT is over")
     grown = {p: after["private_kib"][p] - kib for p, kib in before["private_kib"].items()
              if after["private_kib"][p] > kib + 1024}
     assert not grown, f"private memory grew by {grown} KiB"
@@ -96,8 +109,7 @@ def test_slots_come_back(platform, documents):
     server = platform.ensure(topology, clients=20)
     for _ in range(3):
         for number in range(1, 21):
-            with Connection(source=client_address(number)) as connection:
-                assert connection.fetch("/text.txt").status == 200
+            fetch_when_there_is_room(client_address(number))
         server.wait_until(lambda: server.status()["services"][0]["bound"] == 0, 15, "all clients' bindings ended")
     service = server.wait_until(
         lambda: (s := server.status()["services"][0])["idle"] >= 8 and s, 10, "the pool is full again")
@@ -112,15 +124,7 @@ def test_a_thousand_clients(platform, documents):
     memory = "    umem: {frames: 512, frame_size: 2048}\n"
     server = platform.ensure(web(documents.root, idle=64, maximum=1200, extra=memory), clients=1000)
     for number in range(1, 1001):
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                with Connection(source=client_address(number)) as connection:
-                    assert connection.fetch("/text.txt").status == 200
-                break
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        fetch_when_there_is_room(client_address(number))
     assert server.status()["services"][0]["bound"] == 1000
 
 
