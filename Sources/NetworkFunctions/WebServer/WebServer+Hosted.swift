@@ -24,6 +24,9 @@ extension WebServer: HostedService {
         }
     }
 
+    /// What is promised is sent, then FIN; requests that come later are not answered.
+    public mutating func drain(_ connection: inout Connection, state: inout State) { drain(&connection, &state) }
+
     public var requestCount: UInt64 { counters.requests }
 
     /// Files below the document root, opened for reading.
