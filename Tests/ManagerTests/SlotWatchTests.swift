@@ -148,7 +148,7 @@ import Testing
         #expect(scene.state(0) == .bound)
         scene.process(0).words[.connections] = 0
         watch(scene, seconds: 0.3)
-        #expect(scene.pool.ended == [.idleTimeout: 1])
+        #expect(scene.pool.ended == [.finished: 1])
     }
 
     @Test func anUnfinishedHandshakeGivesTheSlotBack() {

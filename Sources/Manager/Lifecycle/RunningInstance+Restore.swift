@@ -20,9 +20,12 @@ extension RunningInstance {
         for changed in state.changedFeatures {
             attempt("restore the offloads of \(changed.device)") { try hostPorts.restore(changed) }
         }
+        let wasRunning = slots != nil
+        // They hold bpffs open.
+        (steering, slots, launcher, server) = (nil, nil, nil, nil)
         BPFFileSystem.restore(wasMounted: state.bpffsWasMounted)
         directory.remove()
-        if slots != nil { log.notice("instance \(options.topology.instance) stopped; the host is as it was") }
+        if wasRunning { log.notice("instance \(options.topology.instance) stopped; the host is as it was") }
     }
 
     /// One step that fails must not keep the others from being done.

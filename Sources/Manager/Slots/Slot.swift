@@ -55,6 +55,8 @@ enum EndCause: String, CaseIterable {
     case killed
     /// Its loop stood still.
     case hung
+    /// The one connection it was for ended.
+    case finished
     /// Its client had no connection for the service's `idle_timeout`.
     case idleTimeout = "idle_timeout"
     /// The client did not finish its handshake.

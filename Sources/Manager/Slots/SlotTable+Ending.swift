@@ -96,7 +96,7 @@ extension SlotTable {
 
     private func level(of cause: EndCause) -> Logger.Level {
         switch cause {
-        case .idleTimeout, .halfOpen, .stopped: .debug
+        case .finished, .idleTimeout, .halfOpen, .stopped: .debug
         case .killed: .notice
         case .crashed, .hung, .startFailed, .startTimedOut, .bindFailed: .warning
         }

@@ -46,10 +46,11 @@ extension SlotTable {
         let since = self[id].quietSince ?? now
         self[id].quietSince = since
         // An NF of one connection has nothing to wait for once that ended.
-        let limit = service.isolation == .connection ? 0 : service.idleTimeoutMilliseconds
+        guard service.isolation != .connection else { return end(id, .finished, "its connection ended", at: now) }
+        let limit = service.idleTimeoutMilliseconds
         guard now - since >= .milliseconds(limit) else { return }
         // A SYN may be on its way to the NF: then the kernel has seen the client since.
-        if let seen = steering.binding(of: id)?.lastSeen, limit > 0, seen > since.nanoseconds {
+        if let seen = steering.binding(of: id)?.lastSeen, seen > since.nanoseconds {
             self[id].quietSince = max(since, min(now, MonotonicTime(nanoseconds: seen)))
             return
         }
