@@ -86,19 +86,18 @@ def test_a_hundred_thousand_short_connections(platform, documents):
     pid = server.nf_of(client_address(1))["pid"]
     before = accounts(server)
     storm(100_000)
-    time.sleep(2)
-    after = accounts(server)
-    assert server.nf_of(client_address(1))["pid"] == pid
-    assert after["descriptors"] == before["descriptors"]
-    for name in ("frames", "slots", "services"):
-        assert after[name] == before[name], name
-    nf = server.nf_of(client_address(1))
-    assert nf["accepted"] == nf["closed"], nf
     # What is left are connections in TIME-WAIT, a minute each (RFC 9293 §3.4.2); then the table is empty.
     server.wait_until(lambda: server.nf_of(client_address(1))["connections"] == 0, 90, "TIME-WAIT is over")
-    grown = {p: after["private_kib"][p] - kib for p, kib in before["private_kib"].items()
-             if after["private_kib"][p] > kib + 1024}
-    assert not grown, f"private memory grew by {grown} KiB"
+    after = accounts(server)
+    nf = server.nf_of(client_address(1))
+    assert nf["pid"] == pid
+    assert nf["accepted"] == nf["closed"] >= 105_000, nf
+    for name in ("descriptors", "frames", "slots", "services"):
+        assert after[name] == before[name], name
+    # Tables are fixed, but their pages are the process's only once they were used: by now they were.
+    storm(20_000)
+    grown = {p: kib - after["private_kib"][p] for p, kib in accounts(server)["private_kib"].items()}
+    assert all(kib < 512 for kib in grown.values()), f"private memory grew by {grown} KiB"
 
 
 @pytest.mark.product
