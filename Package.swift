@@ -102,7 +102,7 @@ let package = Package(
         tests("LinuxTests", ["CLinux", "Linux"]),
         tests("HandoverTests", ["Handover", "Linux", "XSK"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
-        tests("PacketHeadersTests", ["PacketHeaders", "TestSupport"]),
+        tests("PacketHeadersTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
         tests("TCPStackTests", ["CAllocationCounter", "PacketHeaders", "TCPStack", "TestSupport"]),
         tests("HTTP1Tests", ["HTTP1"]),
         tests(

@@ -18,7 +18,7 @@ extension Stack {
         }
         counters[.passiveOpens] &+= 1
         halfOpenCount += 1
-        blocks[index].flags.insert(.passive | .synchronize)
+        blocks[index].flags.formUnion(.passiveOpening)
         blocks[index].takeSynchronize(segment.sequence, window: segment.window, acknowledgment: nil)
         blocks[index].negotiate(segment.options, configuration)
         blocks[index].stateDeadline = now.nanoseconds &+ timing.handshake
@@ -41,16 +41,9 @@ extension Stack {
     ) -> UInt32? {
         if blockPool.freeCount == 0 { recycleTimeWait() }
         guard let index = blockPool.take() else { return nil }
-        let receiveLimit = UInt32(configuration.initialReceiveWindow)
         blocks[index] = TransmissionControlBlock(
-            generation: blocks[index].generation &+ 1 | 1, tableHash: hash, identity: identity, link: link, state: state,
-            initialSendSequence: iss, sendUnacknowledged: iss, sendNext: iss + 1,
-            initialReceiveSequence: SequenceNumber(0), receiveNext: SequenceNumber(0),
-            receiveRight: SequenceNumber(0), acknowledgedNext: SequenceNumber(0), receiveLimit: receiveLimit,
-            pathMTU: UInt16(configuration.mtu), timestampOffset: initialSequence.timestampOffset(identity),
-            estimator: RoundTripEstimator(initialTimeout: timing.initialTimeout),
-            congestion: Cubic(segmentSize: 536), rack: RACK(initial: iss), hyStart: HyStart(sendNext: iss),
-            heardAt: now.nanoseconds, progressAt: now.nanoseconds)
+            generation: blocks[index].generation &+ 1 | 1, identity, link, state, initialSequence: iss,
+            timestampOffset: initialSequence.timestampOffset(identity), configuration, timing, at: now)
         demultiplexer.insert(index, hash: hash)
         return index
     }
@@ -62,7 +55,7 @@ extension Stack {
         case .synReceived where blocks[index].flags.contains(.passive): halfOpenCount -= 1
         default: break
         }
-        demultiplexer.remove(index, hash: blocks[index].tableHash)
+        demultiplexer.remove(index, hash: blocks[index].identity.tableHash(configuration.secret))
         timers.cancel(index)
         ready.remove(index)
         blocks[index].scoreboard.clear(&records)
@@ -97,7 +90,6 @@ extension TransmissionControlBlock {
 
     /// IRS and what follows from it. The window of a SYN is never scaled (RFC 7323 §2.2).
     mutating func takeSynchronize(_ sequence: SequenceNumber, window: UInt16, acknowledgment: SequenceNumber?) {
-        initialReceiveSequence = sequence
         receiveNext = sequence + 1
         acknowledgedNext = receiveNext
         receiveRight = receiveNext
@@ -122,7 +114,7 @@ extension TransmissionControlBlock {
         if options.hasTimestamp && configuration.usesTimestamps {
             flags.insert(.timestamps)
             recentTimestamp = options.timestamp
-            recentTimestampAt = heardAt
+            recentTimestampSeconds = Instant(nanoseconds: heardAt).seconds
         }
         if options.permitsSACK && configuration.usesSelectiveAcknowledgment { flags.insert(.selective) }
         quickAcknowledgments = 16

@@ -6,7 +6,9 @@ struct RACK: BitwiseCopyable {
     private(set) var roundTrip: UInt64 = 0
     /// RACK.fack: the highest sequence number delivered.
     private var forwardAcknowledgment: SequenceNumber
-    private var duplicateRound: SequenceNumber?
+    /// RACK.dsack_round, while `isDuplicateRound`.
+    private var duplicateRound = SequenceNumber(0)
+    private var isDuplicateRound = false
     private(set) var reorderingSeen = false
     private var windowMultiplier: UInt8 = 1
     private var windowPersist: UInt8 = 0
@@ -48,8 +50,9 @@ struct RACK: BitwiseCopyable {
     mutating func adaptWindow(
         sawDuplicate: Bool, acknowledgment: SequenceNumber, sendNext: SequenceNumber, leavesRecovery: Bool
     ) {
-        if let round = duplicateRound, round <= acknowledgment { duplicateRound = nil }
-        if sawDuplicate && duplicateRound == nil {
+        if isDuplicateRound && duplicateRound <= acknowledgment { isDuplicateRound = false }
+        if sawDuplicate && !isDuplicateRound {
+            isDuplicateRound = true
             duplicateRound = sendNext
             windowMultiplier = min(windowMultiplier &+ 1, 64)
             windowPersist = 16
@@ -79,7 +82,7 @@ struct RACK: BitwiseCopyable {
             let isOlder = Self.sentAfter(sentAt, end, record.sentAt, record.end)
             // Beyond the last retransmission, later ranges were sent later still.
             if !isOlder && scoreboard.retransmittedEnd <= record.start { break }
-            if isOlder && record.marks.isDisjoint(with: .sacked | .lost) {
+            if isOlder && record.marks.isDisjoint(with: .settled) {
                 let due = record.sentAt &+ roundTrip &+ window
                 if due <= now.nanoseconds {
                     scoreboard.markLost(index, in: records)

@@ -4,12 +4,12 @@ struct RoundTripEstimator: BitwiseCopyable {
     var variance: UInt64 = 0
     /// The smallest sample of the last windows (RFC 8985 §6.2 step 1 wants a windowed minimum).
     var minimum = UInt64.max
-    private var minimumSince: UInt64 = 0
     /// RTO before backoff.
     private(set) var timeout: UInt64
+    private var minimumSeconds: UInt32 = 0
     var backoff: UInt8 = 0
 
-    private static let minimumLifetime: UInt64 = 300_000_000_000
+    private static let minimumLifetimeSeconds: UInt32 = 300
 
     init(initialTimeout: UInt64) { timeout = initialTimeout }
 
@@ -36,9 +36,9 @@ struct RoundTripEstimator: BitwiseCopyable {
 
     /// The minimum takes samples that the estimate does not: those of the latest segment delivered.
     mutating func sampleMinimum(_ nanoseconds: UInt64, at now: Instant) {
-        if nanoseconds <= minimum || now.nanoseconds &- minimumSince > Self.minimumLifetime {
+        if nanoseconds <= minimum || now.seconds &- minimumSeconds > Self.minimumLifetimeSeconds {
             minimum = max(nanoseconds, 1)
-            minimumSince = now.nanoseconds
+            minimumSeconds = now.seconds
         }
     }
 }

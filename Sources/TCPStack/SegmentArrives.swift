@@ -37,9 +37,9 @@ extension Stack {
     private func passesPAWS(_ index: UInt32, _ segment: SegmentHeader) -> Bool {
         guard blocks[index].flags.contains(.timestamps), !segment.control.contains(.rst) else { return true }
         guard segment.options.hasTimestamp else { return false }
-        let age = now.nanoseconds &- blocks[index].recentTimestampAt
+        let age = now.seconds &- blocks[index].recentTimestampSeconds
         return Int32(bitPattern: segment.options.timestamp &- blocks[index].recentTimestamp) >= 0
-            || age > 24 * 86_400 * 1_000_000_000
+            || age > 24 * 86_400
     }
 
     /// RFC 9293 §3.4 table 6. A segment without text is also taken at the right edge itself, where one is that a peer
@@ -59,7 +59,7 @@ extension Stack {
         if segment.control.contains(.rst) { return drop(.invalidReset) }
         if blocks[index].state == .synReceived {
             // The peer's SYN again: our SYN,ACK was lost.
-            if segment.control.contains(.syn) && segment.sequence == blocks[index].initialReceiveSequence {
+            if segment.control.contains(.syn) && segment.sequence + 1 == blocks[index].receiveNext {
                 blocks[index].flags.insert(.synchronize)
                 ready.append(index)
             }
@@ -80,8 +80,10 @@ extension Stack {
 
     /// Drops a segment and sends a challenge ACK, unless one was sent lately (RFC 5961 §7).
     mutating func refuse(_ index: UInt32, _ cause: DropCause) -> Arrival {
-        if blocks[index].challengedAt == 0 || now.nanoseconds &- blocks[index].challengedAt >= timing.challengeInterval {
-            blocks[index].challengedAt = max(1, now.nanoseconds)
+        let milliseconds = now.milliseconds
+        let last = blocks[index].challengedMilliseconds
+        if last == 0 || milliseconds &- last >= timing.challengeMilliseconds {
+            blocks[index].challengedMilliseconds = max(1, milliseconds)
             counters[.challengeAcknowledgments] &+= 1
             acknowledgeNow(index)
         }
@@ -107,7 +109,7 @@ extension Stack {
         _ index: UInt32, _ frame: RawSpan, _ packet: Packet, _ segment: SegmentHeader
     ) -> Arrival? {
         guard blocks[index].state == .timeWait, blocks[index].flags.contains(.reported),
-            segment.control.contains(.syn), segment.control.isDisjoint(with: .rst | .ack | .fin)
+            segment.control.contains(.syn), segment.control.isDisjoint(with: .resetAcknowledgeOrFinish)
         else { return nil }
         let identity = blocks[index].identity
         guard listeners.contains(identity.local, port: identity.localPort) else { return nil }
@@ -115,7 +117,7 @@ extension Stack {
             && Int32(bitPattern: segment.options.timestamp &- blocks[index].recentTimestamp) > 0
         guard isNewer || blocks[index].receiveNext < segment.sequence else { return nil }
         counters[.timeWaitReused] &+= 1
-        let hash = blocks[index].tableHash
+        let hash = identity.tableHash(configuration.secret)
         let sendNext = blocks[index].sendNext
         release(index)
         return open(identity, hash, LinkHeader(answering: frame, packet), segment, after: sendNext)
@@ -137,8 +139,8 @@ extension TransmissionControlBlock {
     /// Whether this is the SYN,ACK of a peer that opened at the same time (RFC 9293 §3.5 figure 7 line 6); its SYN is
     /// known, and but for that it would count as outside the window.
     func isCrossed(by segment: SegmentHeader) -> Bool {
-        state == .synReceived && !flags.contains(.passive) && segment.control.isSuperset(of: .syn | .ack)
-            && segment.sequence == initialReceiveSequence && segment.acknowledgment == sendNext
+        state == .synReceived && !flags.contains(.passive) && segment.control.isSuperset(of: .synchronizeAcknowledge)
+            && segment.sequence + 1 == receiveNext && segment.acknowledgment == sendNext
     }
 
     /// What every acceptable segment brings: the way to the peer, a sign of life, TS.Recent (RFC 7323 §4.3).
@@ -147,7 +149,7 @@ extension TransmissionControlBlock {
         heardAt = now.nanoseconds
         if flags.contains(.timestamps) && segment.sequence <= acknowledgedNext {
             recentTimestamp = segment.options.timestamp
-            recentTimestampAt = now.nanoseconds
+            recentTimestampSeconds = now.seconds
         }
     }
 

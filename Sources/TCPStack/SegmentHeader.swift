@@ -13,6 +13,12 @@ struct ControlBits: OptionSet, BitwiseCopyable {
     static let psh = ControlBits(rawValue: 8)
     static let ack = ControlBits(rawValue: 16)
     static let urg = ControlBits(rawValue: 32)
+
+    // Sets that are used for every segment are constants: a literal is an array in a debug build.
+    static let synchronizeAcknowledge = ControlBits(rawValue: 2 | 16)
+    static let resetAcknowledge = ControlBits(rawValue: 4 | 16)
+    static let synchronizeOrReset = ControlBits(rawValue: 2 | 4)
+    static let resetAcknowledgeOrFinish = ControlBits(rawValue: 4 | 16 | 1)
 }
 
 /// A received segment's header, read once; lengths were checked against the packet.

@@ -2,30 +2,32 @@
 /// (the Eifel detection, RFC 3522, and response, RFC 4015), or because every retransmission was reported as a duplicate
 /// (RFC 3708, with D-SACK).
 struct SpuriousRetransmission: BitwiseCopyable {
-    /// When the first retransmission of this recovery was sent; zero is none.
-    private(set) var firstSentAt: UInt64 = 0
+    /// The clock, without a connection's offset, when the first retransmission of this recovery was sent.
+    private var firstTimestamp: UInt32 = 0
+    private var hasRetransmitted = false
     /// Retransmitted segments of this recovery that no D-SACK reported.
     private var unreportedCount: UInt16 = 0
 
     mutating func begin() {
-        firstSentAt = 0
+        hasRetransmitted = false
         unreportedCount = 0
     }
 
     mutating func retransmitted(at now: Instant) {
-        if firstSentAt == 0 { firstSentAt = now.nanoseconds }
+        if !hasRetransmitted { firstTimestamp = TimestampClock.value(now.nanoseconds, offset: 0) }
+        hasRetransmitted = true
         unreportedCount = min(unreportedCount, .max - 1) + 1
     }
 
     /// Whether an acknowledgment that moves SND.UNA shows that the original arrived.
     func isProven(by echo: TimestampEcho?) -> Bool {
-        guard firstSentAt != 0, let echo, echo.value != 0 else { return false }
-        return echo.precedes(sentAt: firstSentAt)
+        guard hasRetransmitted, let echo, echo.value != 0 else { return false }
+        return echo.precedes(timestamp: firstTimestamp)
     }
 
     /// A D-SACK reported a retransmission. True when it was the last of them.
     mutating func reported() -> Bool {
-        guard firstSentAt != 0, unreportedCount > 0 else { return false }
+        guard hasRetransmitted, unreportedCount > 0 else { return false }
         unreportedCount &-= 1
         return unreportedCount == 0
     }

@@ -25,32 +25,44 @@ extension Stack {
     /// Sends RST; the connection is gone and no event follows.
     public mutating func abort(_ connection: ConnectionID) {
         guard let index = index(of: connection), !blocks[index].flags.contains(.reported) else { return }
-        abort(index, sequence: blocks[index].sendNext)
-    }
-
-    /// The application has no such bytes any more: the connection is reset and no event follows. The frame must not
-    /// be sent.
-    public mutating func fail(_ segment: Segment) {
-        guard let connection = segment.connection, let index = index(of: connection) else { return }
-        // The peer did not get this segment, so its RCV.NXT is not beyond it.
-        let offset = segment.streamOffset &- blocks[index].acknowledgedOffset
-        abort(index, sequence: blocks[index].sendUnacknowledged + UInt32(truncatingIfNeeded: offset))
-    }
-
-    private mutating func abort(_ index: UInt32, sequence: SequenceNumber) {
-        if blocks[index].state != .synSent && blocks[index].state != .timeWait {
-            sendReset(
-                Reply(
-                    identity: blocks[index].identity, link: blocks[index].link, sequence: sequence,
-                    acknowledgment: blocks[index].receiveNext, control: .rst | .ack))
-        }
+        sendReset(index, sequence: blocks[index].sendNext)
         counters[.aborted] &+= 1
         release(index)
     }
 
+    /// The application has no such bytes any more: the connection is reset, and `nextEvent` reports `.closed` with the
+    /// reason `aborted`. The frame must not be sent.
+    public mutating func fail(_ segment: Segment) {
+        guard let connection = segment.connection, let index = index(of: connection), blocks[index].isSynchronized
+        else { return }
+        // The peer did not get this segment, so its RCV.NXT is not beyond it.
+        let offset = segment.streamOffset &- blocks[index].acknowledgedOffset
+        sendReset(index, sequence: blocks[index].sendUnacknowledged + UInt32(truncatingIfNeeded: offset))
+        counters[.aborted] &+= 1
+        // Only the block's memory stays, until the event was taken.
+        demultiplexer.remove(index, hash: blocks[index].identity.tableHash(configuration.secret))
+        ready.remove(index)
+        blocks[index].scoreboard.clear(&records)
+        blocks[index].reassembly.clear(&ranges)
+        blocks[index].buffer.release(to: &receivePool)
+        blocks[index].unreadByteCount = 0
+        blocks[index].state = .closed
+        timers.set(index, noLaterThan: 0)
+    }
+
+    private mutating func sendReset(_ index: UInt32, sequence: SequenceNumber) {
+        guard blocks[index].state != .synSent && blocks[index].state != .timeWait else { return }
+        sendReset(
+            Reply(
+                identity: blocks[index].identity, link: blocks[index].link, sequence: sequence,
+                acknowledgment: blocks[index].receiveNext, control: .resetAcknowledge))
+    }
+
     /// Sets the one application timer of the connection, or cancels it. It fires once, as `Event` with `.timer`.
     public mutating func setTimer(_ connection: ConnectionID, at deadline: Instant?) {
-        guard let index = index(of: connection), !blocks[index].flags.contains(.reported) else { return }
+        guard let index = index(of: connection), blocks[index].state != .closed,
+            !blocks[index].flags.contains(.reported)
+        else { return }
         blocks[index].applicationDeadline = deadline?.nanoseconds ?? TransmissionControlBlock.never
         schedule(index)
     }

@@ -21,7 +21,13 @@ extension Stack {
 
     private mutating func expire(_ index: UInt32) -> Event? {
         let time = now.nanoseconds
-        var arrival = Arrival(connection: id(index))
+        let connection = id(index)
+        if blocks[index].state == .closed {
+            // `fail` left the block for this.
+            release(index)
+            return Event(connection: connection, events: .closed, reason: .aborted)
+        }
+        var arrival = Arrival(connection: connection)
         if blocks[index].reorderingDeadline <= time { reorderingExpired(index) }
         if blocks[index].acknowledgmentDeadline <= time {
             blocks[index].acknowledgmentDeadline = TransmissionControlBlock.never

@@ -12,6 +12,11 @@ struct TimestampEcho {
 
     /// Whether the segment it echoes was sent before the clock of `sentAt`.
     func precedes(sentAt nanoseconds: UInt64) -> Bool {
-        Int32(bitPattern: value &- TimestampClock.value(nanoseconds, offset: offset)) < 0
+        precedes(timestamp: TimestampClock.value(nanoseconds, offset: 0))
+    }
+
+    /// The same for a clock value without the connection's offset.
+    func precedes(timestamp: UInt32) -> Bool {
+        Int32(bitPattern: value &- offset &- timestamp) < 0
     }
 }

@@ -10,7 +10,7 @@ struct Timing: BitwiseCopyable {
     let keepaliveInterval: UInt64
     let timeWait: UInt64
     let finWait2: UInt64
-    let challengeInterval: UInt64
+    let challengeMilliseconds: UInt32
 
     init(_ configuration: borrowing Configuration) {
         limits = TimeoutLimits(
@@ -24,6 +24,6 @@ struct Timing: BitwiseCopyable {
         keepaliveInterval = configuration.keepaliveInterval.nanoseconds
         timeWait = configuration.timeWait.nanoseconds
         finWait2 = configuration.finWait2Timeout.nanoseconds
-        challengeInterval = configuration.challengeInterval.nanoseconds
+        challengeMilliseconds = UInt32(clamping: configuration.challengeInterval.nanoseconds / 1_000_000)
     }
 }

@@ -19,6 +19,10 @@ struct Transmission: PoolElement, BitwiseCopyable {
         static let retransmitted = Marks(rawValue: 4)
         /// Merged for want of a free record: its time tells nothing about the round trip.
         static let untimed = Marks(rawValue: 8)
+
+        // Sets that are used for every segment are constants: a literal is an array in a debug build.
+        static let settled = Marks(rawValue: 1 | 2)
+        static let ambiguous = Marks(rawValue: 4 | 8)
     }
 
     var byteCount: UInt32 { end - start }

@@ -1,53 +1,76 @@
 import PacketHeaders
 
 /// One connection's state (RFC 9293 §3.3.1), of fixed size; what varies lives in the stack's pools.
-/// It is too large to be copied by accident, so it cannot be.
+/// It is too large to be copied by accident, so it cannot be. Members of eight bytes come first, so that little is lost
+/// to alignment.
 struct TransmissionControlBlock: ~Copyable, PoolElement {
+    static let never = UInt64.max
+
+    var identity: ConnectionIdentity
     /// Odd while the block is in use; survives reuse, which makes old IDs stale.
     var generation: UInt32
-    var tableHash: UInt32
-    var identity: ConnectionIdentity
-    var link: LinkHeader
     var state: State
     var flags: Flags = []
+    var link: LinkHeader
+
+    // Deadlines in nanoseconds; `never` when off.
+    var retransmissionDeadline = never
+    var reorderingDeadline = never
+    var acknowledgmentDeadline = never
+    /// Keepalive, or the end of SYN_RCVD, FIN_WAIT_2 and TIME_WAIT.
+    var stateDeadline = never
+    var applicationDeadline = never
+
+    // Times in nanoseconds: when the peer was heard last, when what waits for it last made progress, when a segment was
+    // sent last, when the round that measures the receive rate began.
+    var heardAt: UInt64
+    var progressAt: UInt64
+    var sentAt: UInt64 = 0
+    var roundStartedAt: UInt64 = 0
+
+    // Stream offsets: the first unacknowledged byte (at SND.UNA), and the end of what the application promised.
+    var acknowledgedOffset: UInt64 = 0
+    var promisedOffset: UInt64 = 0
+    var bytesReceived: UInt64 = 0
+
+    var estimator: RoundTripEstimator
+    var congestion: Cubic
+    var rack: RACK
 
     // Send sequence variables.
-    var initialSendSequence: SequenceNumber
+    let initialSendSequence: SequenceNumber
     var sendUnacknowledged: SequenceNumber
     var sendNext: SequenceNumber
-    /// SND.WND, scaled, with SND.WL1 and SND.WL2, and the largest offered (for RFC 5961 §5 and sender SWS avoidance).
+    /// SND.WND, scaled, with SND.WL1 and SND.WL2, and the largest offered (for RFC 5961 §5 and silly-window avoidance).
     var sendWindow: UInt32 = 0
     var sendWindowSequence = SequenceNumber(0)
     var sendWindowAcknowledgment = SequenceNumber(0)
     var maximumSendWindow: UInt32 = 0
-    /// Stream offsets: the first unacknowledged byte (at SND.UNA), and the end of what the application promised.
-    var acknowledgedOffset: UInt64 = 0
-    var promisedOffset: UInt64 = 0
 
     // Receive sequence variables.
-    var initialReceiveSequence: SequenceNumber
-    var receiveNext: SequenceNumber
+    var receiveNext = SequenceNumber(0)
     /// The furthest right edge ever offered: everything before it is accepted (RFC 7323 §2.4).
-    var receiveRight: SequenceNumber
+    var receiveRight = SequenceNumber(0)
     /// RCV.NXT in the last segment sent.
-    var acknowledgedNext: SequenceNumber
+    var acknowledgedNext = SequenceNumber(0)
     /// In-order bytes before RCV.NXT that the application has not taken.
     var unreadByteCount: UInt32 = 0
+    /// The size of the window when nothing is unread, and RCV.NXT when its latest measurement began.
     var receiveLimit: UInt32
-    var bytesReceived: UInt64 = 0
+    var roundStart = SequenceNumber(0)
 
     // Options.
-    var sendShift: UInt8 = 0
-    var receiveShift: UInt8 = 0
+    /// The largest payload with no option but timestamps.
+    var segmentSize: UInt32 = 524
     /// The peer's MSS option, and the path's MTU.
     var peerSegmentSize: UInt16 = 536
     var pathMTU: UInt16
-    /// The largest payload with no option but timestamps.
-    var segmentSize: UInt32 = 524
-    var timestampOffset: UInt32 = 0
-    /// TS.Recent and when it was taken (RFC 7323 §4.3, §5.5).
+    var sendShift: UInt8 = 0
+    var receiveShift: UInt8 = 0
+    let timestampOffset: UInt32
+    /// TS.Recent and when it was taken, in seconds (RFC 7323 §4.3, §5.5).
     var recentTimestamp: UInt32 = 0
-    var recentTimestampAt: UInt64 = 0
+    var recentTimestampSeconds: UInt32 = 0
 
     // Acknowledging.
     var quickAcknowledgments: UInt8 = 0
@@ -56,50 +79,57 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     /// D-SACK (RFC 2883) to report once.
     var duplicateStart = SequenceNumber(0)
     var duplicateEnd = SequenceNumber(0)
-    /// When the last challenge ACK was sent (RFC 5961 §7).
-    var challengedAt: UInt64 = 0
+    /// When the last challenge ACK was sent, in milliseconds (RFC 5961 §7).
+    var challengedMilliseconds: UInt32 = 0
 
     // Sending.
-    var estimator: RoundTripEstimator
-    var congestion: Cubic
     var recovery = Recovery()
-    var rack: RACK
     var scoreboard = SACKScoreboard()
     var hyStart: HyStart
     var spurious = SpuriousRetransmission()
+    var retransmissionKind = RetransmissionKind.timeout
     var duplicateAcknowledgmentCount: UInt8 = 0
+    /// Retransmissions of SYN, or probes of a closed window, in a row.
+    var probeCount: UInt8 = 0
     /// SND.NXT when a tail loss probe was sent (RFC 8985 §7.3), while `tailProbeOutstanding`.
     var tailProbeEnd = SequenceNumber(0)
-    var probeCount: UInt8 = 0
     var retransmittedSegmentCount: UInt32 = 0
 
-    // Receiving, and how fast (for the size of the window).
-    var roundStartedAt: UInt64 = 0
-    var roundStart = SequenceNumber(0)
+    // Receiving.
     var reassembly = Reassembly()
     /// Where FIN arrived out of order, while `finHeld`.
     var finSequence = SequenceNumber(0)
     var buffer = ReceiveBuffer()
 
-    // Deadlines in nanoseconds; `never` when off.
-    var retransmissionDeadline = never
-    var retransmissionKind = RetransmissionKind.timeout
-    var reorderingDeadline = never
-    var acknowledgmentDeadline = never
-    /// Keepalive, or the end of SYN_RCVD, FIN_WAIT_2 and TIME_WAIT.
-    var stateDeadline = never
-    var applicationDeadline = never
-    /// When the peer was heard last, and when it last made progress with what waits for it.
-    var heardAt: UInt64 = 0
-    var progressAt: UInt64 = 0
-    var sentAt: UInt64 = 0
     /// The neighbours in the list of blocks in TIME_WAIT; `next` is also the free list's link.
     var next = noIndex
     var previous = noIndex
 
     private let inPlace = InPlace()
 
-    static let never = UInt64.max
+    /// A block with everything but the peer's options.
+    init(
+        generation: UInt32, _ identity: ConnectionIdentity, _ link: LinkHeader, _ state: State,
+        initialSequence: SequenceNumber, timestampOffset: UInt32, _ configuration: Configuration, _ timing: Timing,
+        at now: Instant
+    ) {
+        self.generation = generation
+        self.identity = identity
+        self.link = link
+        self.state = state
+        self.timestampOffset = timestampOffset
+        initialSendSequence = initialSequence
+        sendUnacknowledged = initialSequence
+        sendNext = initialSequence + 1
+        receiveLimit = UInt32(configuration.initialReceiveWindow)
+        pathMTU = UInt16(configuration.mtu)
+        estimator = RoundTripEstimator(initialTimeout: timing.initialTimeout)
+        congestion = Cubic(segmentSize: 536)
+        rack = RACK(initial: initialSequence)
+        hyStart = HyStart(sendNext: initialSequence)
+        heardAt = now.nanoseconds
+        progressAt = now.nanoseconds
+    }
 
     struct Flags: OptionSet, BitwiseCopyable {
         let rawValue: UInt32
@@ -121,7 +151,6 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         static let tailProbe = Flags(rawValue: 512)
         static let windowProbe = Flags(rawValue: 1024)
         static let keepaliveProbe = Flags(rawValue: 2048)
-        static let probes: Flags = .tailProbe | .windowProbe | .keepaliveProbe
         static let tailProbeOutstanding = Flags(rawValue: 4096)
         static let tailProbeRetransmitted = Flags(rawValue: 8192)
         /// One segment may be sent whatever the congestion window says.
@@ -138,6 +167,14 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         static let finHeld = Flags(rawValue: 1_048_576)
         /// Both ends scale their windows (RFC 7323 §2.2).
         static let scaling = Flags(rawValue: 2_097_152)
+
+        // Sets that are used for every segment are constants: a literal is an array in a debug build.
+        static let passiveOpening = passive.union(synchronize)
+        static let emptyProbes = windowProbe.union(keepaliveProbe)
+        static let probes = emptyProbes.union(tailProbe)
+        static let toSend = probes.union(acknowledge).union(synchronize)
+        static let windowProbing = windowProbe.union(overrideSilly)
+        static let tailProbing = tailProbe.union(tailProbeOutstanding)
     }
 
     enum RetransmissionKind: UInt8, BitwiseCopyable { case timeout, tailProbe, persist, handshake }

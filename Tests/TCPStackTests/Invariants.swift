@@ -14,6 +14,7 @@ extension Stack {
         var halfOpen = 0
         for index in 0..<UInt32(configuration.connectionCapacity) where blocks[index].generation & 1 == 1 {
             used += 1
+            if blocks[index].state == .closed { continue }
             if blocks[index].state == .synReceived && blocks[index].flags.contains(.passive) { halfOpen += 1 }
             broken += brokenScoreboard(index, &records) + brokenReassembly(index, &ranges, &bufferByteCount)
             broken += brokenTimers(index)
