@@ -7,12 +7,16 @@ struct CheckCommand: ParsableCommand {
 
     @Argument(help: "The topology, in YAML; without it only the host is looked at.") var file: String?
     @OptionGroup var namespace: NamespaceOption
+    @Option(name: .customLong("nf-program"), help: "The program NFs are forked from; default: onvm-nf beside onvm.")
+    var networkFunctionProgram: String?
 
     func run() throws {
         try reportingFailures {
             try namespace.enter()
             if let file {
-                let (topology, warnings) = try Topology.load(path: file, host: SystemTopologyHost())
+                let host = try SystemTopologyHost(
+                    networkFunctions: NetworkFunctionProgram.names(path: networkFunctionProgram))
+                let (topology, warnings) = try Topology.load(path: file, host: host)
                 for warning in warnings { complain(warning.description) }
                 print(TopologySummary.text(of: topology, path: file))
             }

@@ -27,7 +27,9 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         try reportingFailures {
             try namespace.enter()
-            var (topology, warnings) = try Topology.load(path: file, host: SystemTopologyHost())
+            let host = try SystemTopologyHost(
+                networkFunctions: NetworkFunctionProgram.names(path: networkFunctionProgram))
+            var (topology, warnings) = try Topology.load(path: file, host: host)
             for warning in warnings { complain(warning.description) }
             if let instance { try topology.rename(to: instance) }
             var options = RunningInstance.Options(topology: topology, topologyPath: file)

@@ -6,6 +6,7 @@ import Testing
 /// A host with one port and two directories.
 struct FakeTopologyHost: TopologyHost {
     var deviceNames = ["lo", "port0", "onvm3h"]
+    var networkFunctions = ["web-server", "greeter", "a", "b", "w"]
     func addresses(of device: String) -> [IPAddress] { [IPAddress("10.77.0.1")!, IPAddress("fd77::1")!] }
     func documentRoot(at path: String) -> DocumentRootStatus {
         switch path {
@@ -22,6 +23,19 @@ struct FakeTopologyHost: TopologyHost {
         topology: Topology, warnings: [TopologyDiagnostic]
     ) {
         try Topology.parse(yaml, file: "t.yaml", directory: "/etc/onvm", host: host)
+    }
+
+    @Test func anUnknownNetworkFunctionIsNamedWithThoseThatExist() throws {
+        let yaml = "ports: [{device: port0}]\nservices:\n  - {name: web, nf: web-serber, listen: 80}\n"
+        do {
+            _ = try parse(yaml)
+            Issue.record("accepted")
+        } catch {
+            let text = "\(error)"
+            #expect(text.contains("t.yaml:3:21"), "\(text)")
+            #expect(text.contains("web-serber") && text.contains("did you mean web-server"), "\(text)")
+            #expect(text.contains("one of web-server, greeter, a, b, w"), "\(text)")
+        }
     }
 
     @Test func readsEveryKey() throws {

@@ -22,8 +22,9 @@ ALLOWED = {
     "NetworkFunctions": {"CLinux", "HTTP1", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack"},
     "ControlAPI": set(),
     "Manager": {"BPF", "CBPFTypes", "CLinux", "ControlAPI", "Handover", "Linux", "XSK", "Yams", "Logging"},
-    "onvm": {"ControlAPI", "Linux", "Manager", "ArgumentParser"},
+    "onvm": {"ControlAPI", "Linux", "Manager", "ArgumentParser", "Logging"},
     "onvm-nf": {"Handover", "Linux", "NetworkFunction", "NetworkFunctions"},
+    "onvm-nf-hostile": {"CLinux", "Handover", "Linux", "NetworkFunction"},
 }
 
 # No Foundation, no concurrency runtime, no logging.

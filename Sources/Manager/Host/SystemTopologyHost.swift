@@ -6,7 +6,11 @@ public struct SystemTopologyHost: TopologyHost {
     public let deviceNames: [String]
     private let addressesOfDevice: [String: [IPAddress]]
 
-    public init() throws {
+    public let networkFunctions: [String]
+
+    /// - Parameter networkFunctions: What `NetworkFunctionProgram.names` says.
+    public init(networkFunctions: [String]) throws {
+        self.networkFunctions = networkFunctions
         var netlink = try NetlinkSocket()
         let links = try netlink.links()
         let names = Dictionary(links.map { ($0.index, $0.name) }) { first, _ in first }

@@ -22,6 +22,7 @@ struct ServiceParser {
         var networkFunction: String?
         if let value = mapping["nf"] {
             networkFunction = reader.name(value, "nf")
+            checkIsKnown(networkFunction, at: value.location)
         } else {
             reader.error("nf is missing", at: node.location, expected: "a network function, such as web-server")
         }
@@ -38,6 +39,15 @@ struct ServiceParser {
             OptionsParser(reader: reader, host: host, directory: directory).read(value, into: &service)
         }
         return name != nil && id != nil && networkFunction != nil ? service : nil
+    }
+
+    private func checkIsKnown(_ networkFunction: String?, at location: SourceLocation?) {
+        guard let networkFunction, let known = host?.networkFunctions, !known.isEmpty else { return }
+        guard !known.contains(networkFunction) else { return }
+        let hint = networkFunction.nearest(of: known).map { " (did you mean \($0)?)" } ?? ""
+        reader.error(
+            "there is no network function \(reader.quoted(networkFunction))\(hint)", at: location,
+            expected: "one of " + known.joined(separator: ", "))
     }
 
     private func name(_ mapping: Node.Mapping, _ node: Node, _ taken: inout TakenNames) -> String? {

@@ -3,6 +3,8 @@ public protocol TopologyHost {
     var deviceNames: [String] { get }
     /// The unicast addresses of a device that exists.
     func addresses(of device: String) -> [IPAddress]
+    /// The names that `nf` may have; empty when they are not known.
+    var networkFunctions: [String] { get }
     func documentRoot(at path: String) -> DocumentRootStatus
 }
 

@@ -6,9 +6,14 @@ import Linux
 /// Forks one process per NF, so that starting an NF costs a fork and not a program start, and all NFs share their code
 /// pages. It touches no packet, is single-threaded, and ends when its manager closes the channel.
 public enum Zygote {
-    /// `onvm-nf --channel FD`: the manager's channel is an inherited descriptor.
+    /// `onvm-nf --channel FD`: the manager's channel is an inherited descriptor. `onvm-nf --list`: the names of its NFs,
+    /// one a line.
     public static func main(functions: [NFFunction]) -> Never {
         let arguments = CommandLine.arguments
+        if arguments.dropFirst() == ["--list"] {
+            for function in functions { print(function.name) }
+            exit(0)
+        }
         guard arguments.count == 3, arguments[1] == "--channel", let channel = CInt(arguments[2]), channel > 2 else {
             let names = functions.map { "  \($0.name)\n" }.joined()
             complain(
