@@ -16,7 +16,6 @@ import Testing
         scene.settle()
         scene.client("10.0.0.1", takes: 0, isConfirmed: isConfirmed)
         scene.settle()
-        scene.process(0).words[.connections] = connections
         scene.process(0).words[.accepted] = connections
         return scene
     }
@@ -102,14 +101,16 @@ import Testing
         scene.steering.delivered[0] = 1_000
         scene.settle()
         scene.client("10.0.0.1", takes: 0)
-        scene.process(0).words[.connections] = 1
+        scene.process(0).words[.accepted] = 1
         watch(scene, seconds: 30, beats: false)
         #expect(scene.state(0) == .bound)
     }
 
     @Test func aClientThatLeftLosesItsNF() {
-        let scene = bound(connections: 0)
-        scene.process(0).words[.accepted] = 1
+        let scene = bound()
+        // In TIME-WAIT: the NF still holds it, the client has left.
+        scene.process(0).words[.connections] = 1
+        scene.process(0).words[.closed] = 1
         watch(scene, seconds: 9.9)
         #expect(scene.state(0) == .bound)
         watch(scene, seconds: 1)
@@ -119,12 +120,14 @@ import Testing
     }
 
     @Test func aClientThatComesBackKeepsItsNF() {
-        let scene = bound(connections: 0)
-        scene.process(0).words[.accepted] = 1
-        watch(scene, seconds: 8)
+        let scene = bound()
+        // In TIME-WAIT: the NF still holds it, the client has left.
         scene.process(0).words[.connections] = 1
+        scene.process(0).words[.closed] = 1
+        watch(scene, seconds: 8)
+        scene.process(0).words[.accepted] = 2
         watch(scene, seconds: 1)
-        scene.process(0).words[.connections] = 0
+        scene.process(0).words[.closed] = 2
         watch(scene, seconds: 8)
         #expect(scene.state(0) == .bound)
         watch(scene, seconds: 3)
@@ -132,8 +135,10 @@ import Testing
     }
 
     @Test func aSynOnItsWayKeepsTheNF() {
-        let scene = bound(connections: 0)
-        scene.process(0).words[.accepted] = 1
+        let scene = bound()
+        // In TIME-WAIT: the NF still holds it, the client has left.
+        scene.process(0).words[.connections] = 1
+        scene.process(0).words[.closed] = 1
         watch(scene, seconds: 9)
         scene.steering.bindings[0]?.lastSeen = scene.now.nanoseconds
         watch(scene, seconds: 5)
@@ -146,9 +151,29 @@ import Testing
         let scene = bound(.connection)
         watch(scene, seconds: 60)
         #expect(scene.state(0) == .bound)
-        scene.process(0).words[.connections] = 0
+        scene.process(0).words[.closed] = 1
         watch(scene, seconds: 0.3)
         #expect(scene.pool.ended == [.finished: 1])
+    }
+
+    @Test func anNFOfOneConnectionWaitsForItsFirst() {
+        let scene = bound(.connection, connections: 0)
+        watch(scene, seconds: 5)
+        #expect(scene.state(0) == .bound)
+        watch(scene, seconds: 6)
+        #expect(scene.pool.ended == [.idleTimeout: 1])
+    }
+
+    @Test func aDrainingNFEndsWithItsLastConnection() {
+        let scene = bound()
+        scene.table.drain(at: scene.now)
+        watch(scene, seconds: 3)
+        #expect(scene.state(0) == .draining)
+        scene.process(0).words[.connections] = 1
+        scene.process(0).words[.closed] = 1
+        watch(scene, seconds: 0.3)
+        #expect(scene.state(0) == .dead)
+        #expect(scene.pool.ended[.stopped] == 2)
     }
 
     @Test func anUnfinishedHandshakeGivesTheSlotBack() {

@@ -20,19 +20,24 @@ extension SlotTable {
             heartbeat: process.read(.heartbeat), isAsleep: process.read(.asleep) != 0,
             received: process.read(.rxPackets), at: now, delivered: { steering.deliveredFrameCount(slot: id) })
         if isHung { return end(id, .hung, "no sign of life for \(HangWatch.limitMilliseconds) ms", at: now) }
-        guard !pool(of: id).isShared, self[id].state == .bound else { return }
-        guard process.read(.connections) == 0 else {
-            self[id].quietSince = nil
-            self[id].isConfirmed = self[id].isConfirmed || process.read(.accepted) > 0
-            return endIfHalfOpen(id, at: now)
+        let (accepted, closed) = (process.read(.accepted), process.read(.closed))
+        // Not `connections`: that counts those in TIME-WAIT as well (RFC 9293 §3.3.2), which need nobody any more. A late
+        // FIN of such a client is answered by the kernel.
+        let isQuiet = closed >= accepted
+        if self[id].state == .draining {
+            if isQuiet { end(id, .stopped, "its clients have finished", at: now) }
+            return
         }
-        if !self[id].isConfirmed, process.read(.accepted) == 0 { return endIfHalfOpen(id, at: now) }
-        endIfQuiet(id, at: now)
+        guard !pool(of: id).isShared else { return }
+        if accepted > 0 { self[id].isConfirmed = true }
+        guard self[id].isConfirmed else { return endIfHalfOpen(id, at: now) }
+        guard isQuiet else { return self[id].quietSince = nil }
+        endIfQuiet(id, hasServed: accepted > 0, at: now)
     }
 
     /// A spoofed address must not keep an NF that a real client could have.
     private func endIfHalfOpen(_ id: UInt32, at now: MonotonicTime) {
-        guard !self[id].isConfirmed, now - self[id].since >= .milliseconds(Limit.halfOpenMilliseconds) else { return }
+        guard now - self[id].since >= .milliseconds(Limit.halfOpenMilliseconds) else { return }
         // The event may have been lost; the binding is the truth.
         if let binding = steering.binding(of: id), binding.isConfirmed {
             self[id].isConfirmed = true
@@ -41,12 +46,12 @@ extension SlotTable {
         end(id, .halfOpen, "no handshake after \(Limit.halfOpenMilliseconds / 1000) s", at: now)
     }
 
-    private func endIfQuiet(_ id: UInt32, at now: MonotonicTime) {
+    private func endIfQuiet(_ id: UInt32, hasServed: Bool, at now: MonotonicTime) {
         let service = pool(of: id).service
         let since = self[id].quietSince ?? now
         self[id].quietSince = since
         // An NF of one connection has nothing to wait for once that ended.
-        guard service.isolation != .connection else { return end(id, .finished, "its connection ended", at: now) }
+        if service.isolation == .connection, hasServed { return end(id, .finished, "its connection ended", at: now) }
         let limit = service.idleTimeoutMilliseconds
         guard now - since >= .milliseconds(limit) else { return }
         // A SYN may be on its way to the NF: then the kernel has seen the client since.
