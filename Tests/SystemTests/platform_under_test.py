@@ -56,8 +56,8 @@ class Onvm:
         with open(self.log, "a") as log:
             log.write(f"---- {time.strftime('%H:%M:%S')} onvm run\n{topology}----\n")
             log.flush()
-            self.process = spawn(*prefix, ONVM, "run", "--netns", HOST, *arguments, file, stdout=log, stderr=subprocess.STDOUT,
-                                 stdin=subprocess.DEVNULL)
+            self.process = spawn(*prefix, ONVM, "run", "--netns", HOST, *arguments, file,
+                                 stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         wanted = {}
         for service in topology.split("  - name: ")[1:]:
             idle = re.search(r"^    idle: (\d+)$", service, re.M)

@@ -150,7 +150,8 @@ def test_a_stop_while_it_starts(bed, documents, tmp_path):
     file = tmp_path / "topology.yaml"
     file.write_text(web(documents.root, idle=32))
     for delay in (0.0, 0.02, 0.05, 0.1, 0.2, 0.4):
-        process = spawn(ONVM, "run", "--netns", HOST, file, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = spawn(ONVM, "run", "--netns", HOST, file, text=True,
+                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         time.sleep(delay)
         process.send_signal(signal.SIGTERM)
         _, message = process.communicate(timeout=20)

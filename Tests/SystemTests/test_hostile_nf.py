@@ -115,7 +115,8 @@ def test_a_crash_is_seen_and_mended(hostile):
 def test_a_hang_is_seen_and_mended(hostile):
     server = hostile("hang")
     with knock():
-        victim = server.wait_until(lambda: next((nf["pid"] for nf in server.nfs() if client_of(nf)), None), 5, "it is bound")
+        victim = server.wait_until(
+            lambda: next((nf["pid"] for nf in server.nfs() if client_of(nf)), None), 5, "it is bound")
         server.wait_until(lambda: not process_facts.exists(victim), 10, "the hung NF was ended")
 
 

@@ -171,6 +171,19 @@ def test_isolation_connection_is_a_process_a_connection(platform, documents):
         connection.close()
 
 
+@pytest.mark.limit(120)
+def test_isolation_connection_survives_a_stream_of_connections(platform, documents):
+    """Three hundred connections, a fresh process each: the pool is refilled as it is used up."""
+    server = platform.ensure(web(documents.root, isolation="connection", idle=32, maximum=64))
+    pids = set()
+    for number in range(300):
+        fetch_when_there_is_room(client_address(1))
+        if number % 10 == 0:
+            pids |= {nf["pid"] for nf in server.nfs()}
+    assert len(pids) > 60, "processes were used again"
+    server.wait_until(lambda: server.status()["services"][0]["idle"] >= 32, 20, "the pool is full again")
+
+
 def test_overflow_refuse(platform, documents):
     server = platform.ensure(web(documents.root, idle=2, maximum=2, overflow="refuse"), clients=3)
     for number in (1, 2):
