@@ -18,7 +18,7 @@ extension Stack {
         }
         counters[.passiveOpens] &+= 1
         halfOpenCount += 1
-        blocks[index].flags.formUnion(.passiveOpening)
+        blocks[index].flags.insert(.passive | .synchronize)
         blocks[index].takeSynchronize(segment.sequence, window: segment.window, acknowledgment: nil)
         blocks[index].negotiate(segment.options, configuration)
         blocks[index].stateDeadline = now.nanoseconds &+ timing.handshake

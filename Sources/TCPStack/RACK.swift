@@ -82,7 +82,7 @@ struct RACK: BitwiseCopyable {
             let isOlder = Self.sentAfter(sentAt, end, record.sentAt, record.end)
             // Beyond the last retransmission, later ranges were sent later still.
             if !isOlder && scoreboard.retransmittedEnd <= record.start { break }
-            if isOlder && record.marks.isDisjoint(with: .settled) {
+            if isOlder && record.marks.isDisjoint(with: .sacked | .lost) {
                 let due = record.sentAt &+ roundTrip &+ window
                 if due <= now.nanoseconds {
                     scoreboard.markLost(index, in: records)

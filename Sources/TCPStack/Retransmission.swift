@@ -71,7 +71,7 @@ extension Stack {
             return
         }
         counters[.windowProbes] &+= 1
-        blocks[index].flags.formUnion(.windowProbing)
+        blocks[index].flags.insert(.windowProbe | .overrideSilly)
         blocks[index].probeCount = min(blocks[index].probeCount, 15) + 1
         let timeout = blocks[index].estimator.timeout(limits: timing.limits)
         blocks[index].retransmissionDeadline =
@@ -93,7 +93,7 @@ extension Stack {
         blocks[index].recovery.phase = .timeout
         blocks[index].recovery.point = blocks[index].sendNext
         blocks[index].duplicateAcknowledgmentCount = 0
-        blocks[index].flags.subtract(.tailProbing)
+        blocks[index].flags.subtract(.tailProbe | .tailProbeOutstanding)
         blocks[index].flags.insert(.forceRetransmission)
         blocks[index].reorderingDeadline = TransmissionControlBlock.never
         var scoreboard = blocks[index].scoreboard
@@ -116,6 +116,6 @@ extension TransmissionControlBlock {
     var mayProbeTail: Bool {
         flags.contains(.selective) && recovery.phase == .open && scoreboard.sackedByteCount == 0
             && scoreboard.lostByteCount == 0 && estimator.hasSample
-            && flags.isDisjoint(with: .tailProbing) && estimator.backoff == 0
+            && flags.isDisjoint(with: .tailProbe | .tailProbeOutstanding) && estimator.backoff == 0
     }
 }

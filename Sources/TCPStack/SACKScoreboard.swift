@@ -238,7 +238,7 @@ struct SACKScoreboard: BitwiseCopyable {
     mutating func markAllLost(in records: Table<Transmission>) {
         var index = head
         while index != noIndex {
-            if records[index].marks.isDisjoint(with: .settled) {
+            if records[index].marks.isDisjoint(with: .sacked | .lost) {
                 records[index].marks.insert(.lost)
                 lostByteCount &+= records[index].byteCount
             }
@@ -276,7 +276,7 @@ struct Delivery {
     @inline(__always)
     mutating func add(_ record: Transmission, end: SequenceNumber, count: UInt32) {
         byteCount &+= count
-        if record.marks.isDisjoint(with: .ambiguous) {
+        if record.marks.isDisjoint(with: .retransmitted | .untimed) {
             earliestSentAt = min(earliestSentAt, record.sentAt)
             latestSentAt = max(latestSentAt, record.sentAt)
         }

@@ -78,7 +78,7 @@ extension Stack {
         let mayScale = hasTimestamp && options.windowShift != 255
         let reply = Reply(
             identity: identity, link: link, sequence: sequence, acknowledgment: segment.sequence + 1,
-            control: .synchronizeAcknowledge, window: UInt16(min(configuration.initialReceiveWindow, 65_535)),
+            control: .syn | .ack, window: UInt16(min(configuration.initialReceiveWindow, 65_535)),
             cookie: CookieOptions(
                 segmentSize: UInt16(configuration.mtu - headers),
                 timestamp: SYNCookie.timestamp(clock, options), timestampEcho: options.timestamp,
@@ -94,7 +94,7 @@ extension Stack {
     ) -> Arrival? {
         let cookie = segment.acknowledgment - 1
         let sequence = segment.sequence - 1
-        guard segment.control.isDisjoint(with: .synchronizeOrReset),
+        guard segment.control.isDisjoint(with: .syn | .rst),
             let segmentSize = cookies.segmentSize(in: cookie, identity, sequence, at: now)
         else { return nil }
         let link = LinkHeader(answering: frame, packet)

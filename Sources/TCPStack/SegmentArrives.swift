@@ -109,7 +109,7 @@ extension Stack {
         _ index: UInt32, _ frame: RawSpan, _ packet: Packet, _ segment: SegmentHeader
     ) -> Arrival? {
         guard blocks[index].state == .timeWait, blocks[index].flags.contains(.reported),
-            segment.control.contains(.syn), segment.control.isDisjoint(with: .resetAcknowledgeOrFinish)
+            segment.control.contains(.syn), segment.control.isDisjoint(with: .rst | .ack | .fin)
         else { return nil }
         let identity = blocks[index].identity
         guard listeners.contains(identity.local, port: identity.localPort) else { return nil }
@@ -139,7 +139,7 @@ extension TransmissionControlBlock {
     /// Whether this is the SYN,ACK of a peer that opened at the same time (RFC 9293 §3.5 figure 7 line 6); its SYN is
     /// known, and but for that it would count as outside the window.
     func isCrossed(by segment: SegmentHeader) -> Bool {
-        state == .synReceived && !flags.contains(.passive) && segment.control.isSuperset(of: .synchronizeAcknowledge)
+        state == .synReceived && !flags.contains(.passive) && segment.control.isSuperset(of: .syn | .ack)
             && segment.sequence + 1 == receiveNext && segment.acknowledgment == sendNext
     }
 

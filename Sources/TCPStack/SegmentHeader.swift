@@ -3,10 +3,12 @@ import PacketHeaders
 /// The control bits, RFC 9293 §3.1.
 struct ControlBits: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
+
     /// Bit by bit; an array literal of several members may allocate an array in a debug build.
     static func | (left: ControlBits, right: ControlBits) -> ControlBits {
         ControlBits(rawValue: left.rawValue | right.rawValue)
     }
+
     static let fin = ControlBits(rawValue: 1)
     static let syn = ControlBits(rawValue: 2)
     static let rst = ControlBits(rawValue: 4)
@@ -14,11 +16,6 @@ struct ControlBits: OptionSet, BitwiseCopyable {
     static let ack = ControlBits(rawValue: 16)
     static let urg = ControlBits(rawValue: 32)
 
-    // Sets that are used for every segment are constants: a literal is an array in a debug build.
-    static let synchronizeAcknowledge = ControlBits(rawValue: 2 | 16)
-    static let resetAcknowledge = ControlBits(rawValue: 4 | 16)
-    static let synchronizeOrReset = ControlBits(rawValue: 2 | 4)
-    static let resetAcknowledgeOrFinish = ControlBits(rawValue: 4 | 16 | 1)
 }
 
 /// A received segment's header, read once; lengths were checked against the packet.

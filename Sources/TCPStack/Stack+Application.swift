@@ -55,7 +55,7 @@ extension Stack {
         sendReset(
             Reply(
                 identity: blocks[index].identity, link: blocks[index].link, sequence: sequence,
-                acknowledgment: blocks[index].receiveNext, control: .resetAcknowledge))
+                acknowledgment: blocks[index].receiveNext, control: .rst | .ack))
     }
 
     /// Sets the one application timer of the connection, or cancels it. It fires once, as `Event` with `.timer`.

@@ -99,7 +99,7 @@ extension Stack {
                 identity: identity, link: link,
                 sequence: hasAcknowledgment ? segment.acknowledgment : SequenceNumber(0),
                 acknowledgment: hasAcknowledgment ? SequenceNumber(0) : segment.sequence + segment.length,
-                control: hasAcknowledgment ? .rst : .resetAcknowledge))
+                control: hasAcknowledgment ? .rst : .rst | .ack))
     }
 
     mutating func sendReset(_ reply: Reply) {

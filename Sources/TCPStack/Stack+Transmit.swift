@@ -122,7 +122,7 @@ extension Stack {
             blocks[index].flags.remove(.tailProbe)
         }
         // A segment before the window makes the peer answer with its ACK and window (RFC 9293 §3.8.4, §3.10.7.4 first).
-        guard !blocks[index].flags.isDisjoint(with: .emptyProbes) else { return nil }
+        guard !blocks[index].flags.isDisjoint(with: .windowProbe | .keepaliveProbe) else { return nil }
         return Plan(kind: .probe, sequence: blocks[index].sendUnacknowledged - 1)
     }
 
@@ -138,7 +138,7 @@ extension Stack {
 extension TransmissionControlBlock {
     /// Whether another segment may follow the one just sent.
     var hasMore: Bool {
-        !flags.isDisjoint(with: .toSend) || scoreboard.lostByteCount > 0
+        !flags.isDisjoint(with: .acknowledge | .synchronize | .probes) || scoreboard.lostByteCount > 0
             || unsentByteCount > 0 || (flags.contains(.finish) && !flags.contains(.finSent))
     }
 

@@ -11,7 +11,7 @@ extension Stack {
         case .synchronize: sentSynchronize(index)
         case .retransmission: sentAgain(index, plan)
         case .data: sentData(index, plan)
-        case .probe: blocks[index].flags.subtract(.emptyProbes)
+        case .probe: blocks[index].flags.subtract(.windowProbe | .keepaliveProbe)
         case .acknowledgment: break
         }
         return segment
@@ -26,7 +26,7 @@ extension Stack {
             hopLimit: configuration.hopLimit)
         writer.writeTCP(
             &frame, blocks[index].identity, blocks[index].initialSendSequence, blocks[index].receiveNext,
-            hasPeer ? .synchronizeAcknowledge : .syn, window: window)
+            hasPeer ? .syn | .ack : .syn, window: window)
         options.write(&frame, at: writer.transport &+ 20)
         let end = writer.transport &+ 20 &+ options.byteCount
         return Segment(
@@ -127,7 +127,7 @@ extension Stack {
         assert(isRecorded)
         blocks[index].sendNext += length
         blocks[index].recovery.transmit(length)
-        blocks[index].flags.subtract(.windowProbing)
+        blocks[index].flags.subtract(.windowProbe | .overrideSilly)
         counters[.bytesSent] &+= UInt64(plan.byteCount)
         if plan.hasFIN {
             blocks[index].flags.insert(.finSent)

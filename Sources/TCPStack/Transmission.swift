@@ -9,9 +9,11 @@ struct Transmission: PoolElement, BitwiseCopyable {
 
     struct Marks: OptionSet, BitwiseCopyable {
         let rawValue: UInt8
-        /// Acknowledged selectively.
+
         /// Bit by bit; an array literal of several members may allocate an array in a debug build.
         static func | (left: Marks, right: Marks) -> Marks { Marks(rawValue: left.rawValue | right.rawValue) }
+
+        /// Acknowledged selectively.
         static let sacked = Marks(rawValue: 1)
         /// Deemed lost, and not sent again since.
         static let lost = Marks(rawValue: 2)
@@ -20,9 +22,6 @@ struct Transmission: PoolElement, BitwiseCopyable {
         /// Merged for want of a free record: its time tells nothing about the round trip.
         static let untimed = Marks(rawValue: 8)
 
-        // Sets that are used for every segment are constants: a literal is an array in a debug build.
-        static let settled = Marks(rawValue: 1 | 2)
-        static let ambiguous = Marks(rawValue: 4 | 8)
     }
 
     var byteCount: UInt32 { end - start }

@@ -133,8 +133,10 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
 
     struct Flags: OptionSet, BitwiseCopyable {
         let rawValue: UInt32
+
         /// Bit by bit; an array literal of several members may allocate an array in a debug build.
         static func | (left: Flags, right: Flags) -> Flags { Flags(rawValue: left.rawValue | right.rawValue) }
+
         static let timestamps = Flags(rawValue: 1)
         static let selective = Flags(rawValue: 2)
         /// SYN or SYN,ACK is to be sent (again).
@@ -151,6 +153,7 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         static let tailProbe = Flags(rawValue: 512)
         static let windowProbe = Flags(rawValue: 1024)
         static let keepaliveProbe = Flags(rawValue: 2048)
+        static let probes: Flags = .tailProbe | .windowProbe | .keepaliveProbe
         static let tailProbeOutstanding = Flags(rawValue: 4096)
         static let tailProbeRetransmitted = Flags(rawValue: 8192)
         /// One segment may be sent whatever the congestion window says.
@@ -168,13 +171,6 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         /// Both ends scale their windows (RFC 7323 §2.2).
         static let scaling = Flags(rawValue: 2_097_152)
 
-        // Sets that are used for every segment are constants: a literal is an array in a debug build.
-        static let passiveOpening = passive.union(synchronize)
-        static let emptyProbes = windowProbe.union(keepaliveProbe)
-        static let probes = emptyProbes.union(tailProbe)
-        static let toSend = probes.union(acknowledge).union(synchronize)
-        static let windowProbing = windowProbe.union(overrideSilly)
-        static let tailProbing = tailProbe.union(tailProbeOutstanding)
     }
 
     enum RetransmissionKind: UInt8, BitwiseCopyable { case timeout, tailProbe, persist, handshake }
