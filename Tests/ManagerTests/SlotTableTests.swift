@@ -180,6 +180,24 @@ import Testing
         #expect(scene.state(0) == .idle)
     }
 
+    @Test func aSlotWithoutDevicesGetsNewOnesAndAnotherProcess() {
+        let scene = SlotScene(SlotScene.service(idle: 1, max: 1))
+        scene.settle()
+        scene.client("10.0.0.1", takes: 0)
+        _ = scene.journal.take()
+        scene.table.deviceRemoved(index: 99, at: scene.now)
+        #expect(scene.journal.take() == [], "a device of somebody else")
+        scene.table.deviceRemoved(index: 11, at: scene.now)
+        scene.table.deviceRemoved(index: 10, at: scene.now)
+        scene.dies(0)
+        scene.settle()
+        let journal = scene.journal.take()
+        #expect(journal.prefix(2) == ["unbind 0", "kill 0"])
+        #expect(journal.filter { $0 == "create 0" }.count == 1)
+        #expect(scene.state(0) == .idle)
+        #expect(scene.pool.ended == [.deviceLost: 1])
+    }
+
     @Test func aClientsCrashDelaysNobody() {
         let scene = SlotScene(SlotScene.service(idle: 1, max: 2))
         for _ in 0..<20 {

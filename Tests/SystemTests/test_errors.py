@@ -4,9 +4,10 @@ import os
 import re
 import subprocess
 
+import process_facts
 import pytest
 import snapshot
-from bed import HOST, INSTANCE, ONVM, device, end, run, spawn
+from bed import CLIENT, HOST, INSTANCE, ONVM, client_address, device, end, run, spawn, url
 from foreign_xdp import ForeignProgram
 from platform_under_test import BAD_TOPOLOGY, FAILED, NOT_PERMITTED, USAGE, web
 
@@ -178,6 +179,19 @@ def test_check_of_a_topology(unchanged, documents, topology_file):
     assert run_onvm("check", topology_file(web(documents.root))).returncode == 0
     done = run_onvm("check", topology_file(web(documents.root, isolation="total")))
     assert done.returncode == BAD_TOPOLOGY, done
+
+
+def test_a_slot_loses_its_devices(platform, documents):
+    """Somebody removes what is not theirs: the client whose NF it was gets another one at its next SYN."""
+    server = platform.ensure()
+    fetch = ("curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", url("/text.txt"))
+    assert run(*fetch, namespace=CLIENT).stdout == "200"
+    victim = server.wait_until(lambda: server.nf_of(client_address(1)), 5, "the client has an NF")
+    run("ip", "-n", HOST, "link", "del", f"onvm{victim['slot']}h")
+    server.wait_until(lambda: not process_facts.exists(victim["pid"]), 5, "the deaf NF was ended")
+    assert run(*fetch, namespace=CLIENT).stdout == "200"
+    assert server.nf_of(client_address(1))["pid"] != victim["pid"]
+    server.wait_until(lambda: server.status()["services"][0]["idle"] >= 4, 5, "the pool is full again")
 
 
 def test_the_port_disappears_while_it_runs(platform, documents):
