@@ -77,8 +77,40 @@ extension RunningInstance {
         slots = SlotTable(
             services: options.topology.services, steering: steering, launcher: launcher, devices: devices, log: log)
         launcher.slots = slots
+        try watchLinks()
         launcher.onZygoteStart = { [unowned self] in remember(zygote: $0) }
         try launcher.startZygote()
+    }
+
+    private func watchLinks() throws {
+        linkMonitor = try NetlinkLinkMonitor()
+        guard let descriptor = linkMonitor?.descriptor.rawValue else { return }
+        try loop.watch(descriptor) { [unowned self] _ in readLinks() }
+    }
+
+    private func readLinks() {
+        let events = linkMonitor?.events() ?? []
+        // A stopping manager removes its devices itself.
+        for event in events where !isDraining {
+            switch event {
+            case .removed(let index): linkRemoved(index)
+            case .lost: compareLinks()
+            }
+        }
+    }
+
+    private func linkRemoved(_ index: UInt32) {
+        slots.deviceRemoved(index: index, at: .now)
+        guard let port = ports.first(where: { $0.link.index == index }) else { return }
+        log.error(
+            "\(port.link.name) was removed: nobody can come by it any more. Restart onvm when there is one again")
+    }
+
+    private func compareLinks() {
+        guard let present = try? hostPorts.links() else { return }
+        let indices = Set(present.map(\.index))
+        let ours = slots.slots.compactMap(\.device).flatMap { [$0.hostIndex, $0.nfIndex] } + ports.map(\.link.index)
+        for index in ours where !indices.contains(index) { linkRemoved(index) }
     }
 
     /// For `cleanup`, should this manager be killed.

@@ -40,6 +40,7 @@ public final class RunningInstance {
     var steering: Steering?
     var slots: SlotTable!
     var launcher: ZygoteLauncher?
+    var linkMonitor: NetlinkLinkMonitor?
     var server: ControlServer?
     private var signals: FileDescriptorBox?
     private var stopRequests = 0

@@ -65,6 +65,8 @@ enum EndCause: String, CaseIterable {
     case startFailed = "start_failed"
     case startTimedOut = "start_timed_out"
     case bindFailed = "bind_failed"
+    /// Somebody removed the slot's network devices.
+    case deviceLost = "device_lost"
     /// Stopping the manager.
     case stopped
 

@@ -15,6 +15,16 @@ extension SlotTable {
         leaveDead(id, at: now)
     }
 
+    /// A network device is gone. If a slot loses it, its NF can neither hear nor answer: another one starts, on new ones.
+    func deviceRemoved(index: UInt32, at now: MonotonicTime) {
+        let owner = slots.first { slot in
+            slot.device.map { $0.hostIndex == index || $0.nfIndex == index } ?? false
+        }
+        guard let id = owner?.id else { return }
+        self[id].device = nil
+        end(id, .deviceLost, "its network devices were removed", at: now)
+    }
+
     /// The process is no more: the kernel said so. The zygote tells how, a moment earlier or later.
     func processEnded(token: UInt64, how: String? = nil, at now: MonotonicTime) {
         guard let id = slot(of: token), !self[id].hasEnded else { return }
@@ -98,7 +108,7 @@ extension SlotTable {
         switch cause {
         case .finished, .idleTimeout, .halfOpen, .stopped: .debug
         case .killed: .notice
-        case .crashed, .hung, .startFailed, .startTimedOut, .bindFailed: .warning
+        case .crashed, .hung, .startFailed, .startTimedOut, .bindFailed, .deviceLost: .warning
         }
     }
 
