@@ -7,7 +7,7 @@ import time
 
 import process_facts
 import pytest
-from bed import CLIENT, HOST, ONVM, SERVER, client_address, inside
+from bed import CLIENT, ONVM, SERVER, inside
 from platform_under_test import Onvm, client_of, web
 
 pytestmark = pytest.mark.product
@@ -93,7 +93,10 @@ def test_another_clients_nf_does_not_hear_it(hostile):
         before = {nf["slot"]: nf["rx_packets"] for nf in server.nfs()}
         time.sleep(1)
         after = {nf["slot"]: nf["rx_packets"] for nf in server.nfs()}
-    assert before == after
+    # A slot whose client never finished its handshake may have got a new process meanwhile.
+    both = before.keys() & after.keys()
+    assert len(both) >= 2
+    assert {slot: after[slot] for slot in both} == {slot: before[slot] for slot in both}
 
 
 @pytest.mark.parametrize("call", CALLS)

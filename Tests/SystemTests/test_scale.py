@@ -10,7 +10,9 @@ from raw_http import Connection
 
 
 def accounts(server):
-    """What could leak: descriptors of the processes, slots, frames, memory."""
+    """What could leak: descriptors of the processes, slots, frames, memory. Taken when no NF is on its way."""
+    server.wait_until(
+        lambda: all(service["starting"] == 0 for service in server.status()["services"]), 10, "no NF is being started")
     status = server.status()
     nfs = {nf["pid"]: nf for nf in status["nfs"] if nf.get("pid")}
     pids = [server.process.pid, *nfs]
@@ -82,7 +84,7 @@ def test_a_hundred_thousand_short_connections(platform, documents):
     if server.name == "nginx":
         storm(20_000)
         return
-    time.sleep(1)
+    server.wait_until(lambda: server.status()["services"][0]["idle"] >= 8, 10, "the pool is full again")
     pid = server.nf_of(client_address(1))["pid"]
     before = accounts(server)
     storm(100_000)

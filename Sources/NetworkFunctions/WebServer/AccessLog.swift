@@ -48,11 +48,14 @@ struct AccessLog: ~Copyable {
         flushIfDue(now)
     }
 
+    /// When the lines that are collected should be in the file.
+    var deadline: UInt64 { byteCount > 0 ? nextFlush : .max }
+
     mutating func flushIfDue(_ now: UInt64) {
-        if byteCount > 0, now >= nextFlush { flush(now) }
+        if now >= deadline { flush(now) }
     }
 
-    private mutating func flush(_ now: UInt64) {
+    mutating func flush(_ now: UInt64) {
         lostByteCount &+= UInt64(Self.write(descriptor, buffer.bytes(0..<byteCount)))
         byteCount = 0
         nextFlush = now &+ Self.flushInterval

@@ -15,6 +15,8 @@ extension WebServer: HostedService {
             throw NFStartError("\(error)")
         }
         configuration.connections = environment.connectionCapacity
+        // The manager opened the file that the topology names; the option itself does not come this far.
+        configuration.writesAccessLog = environment.log >= 0
         do {
             try self.init(
                 directory: environment.root, configuration: configuration,

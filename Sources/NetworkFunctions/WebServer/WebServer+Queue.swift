@@ -1,5 +1,6 @@
 import HTTP1
 import NetworkFunction
+import TCPStack
 
 /// The responses of one connection, oldest first.
 extension WebServer {
@@ -33,6 +34,7 @@ extension WebServer {
         releaseResources(response)
         releaseAll(&state)
         connection.abort()
+        connectionEnded(connection.now.nanoseconds)
     }
 
     mutating func releaseResponses(below offset: UInt64, _ state: inout State) {

@@ -101,7 +101,7 @@ extension WebServer {
         } else if head.version == .http10 {
             response.persistence = .keepAlive
         }
-        log?.append(state.peer.address, response.date, head, bytes, response, now)
+        note(head, bytes, response, &connection, &state)
         guard head.hasBody, !Self.endsConnection(response.status) else {
             enqueue(response, &connection, &state)
             if closes { drain(&connection, &state) }
@@ -187,6 +187,16 @@ extension WebServer {
         }
     }
 
+    /// A line in the access log, if there is one; the connection's timer sees to it that it is written soon.
+    private mutating func note(
+        _ head: RequestHead, _ bytes: RawSpan, _ response: Response, _ connection: inout Connection,
+        _ state: inout State
+    ) {
+        guard log != nil else { return }
+        log?.append(state.peer.address, response.date, head, bytes, response, connection.now.nanoseconds)
+        arm(log?.deadline ?? .max, &connection, &state)
+    }
+
     mutating func refuse(_ status: Status, _ connection: inout Connection, _ state: inout State) {
         refuse(status, RequestHead(), RawSpan(), &connection, &state)
     }
@@ -200,8 +210,7 @@ extension WebServer {
         response.date = clock.seconds(at: connection.now.nanoseconds)
         setStatusContent(&response)
         count(status)
-        let now = connection.now.nanoseconds
-        log?.append(state.peer.address, response.date, head, bytes, response, now)
+        note(head, bytes, response, &connection, &state)
         enqueue(response, &connection, &state)
         drain(&connection, &state)
     }

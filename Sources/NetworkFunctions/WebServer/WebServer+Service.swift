@@ -6,6 +6,7 @@ extension WebServer: Service {
     public mutating func accepted(_ connection: inout Connection, peer: Endpoint, local: Endpoint) -> State {
         let now = connection.now.nanoseconds
         var state = State(lastActivity: now, phaseStarted: .max, peer: peer)
+        openConnections &+= 1
         arm(now &+ idleTimeout, &connection, &state)
         return state
     }
@@ -64,7 +65,7 @@ extension WebServer: Service {
 
     public mutating func closed(_ connection: Connection, state: inout State, reason: CloseReason) {
         releaseAll(&state)
-        log?.flushIfDue(connection.now.nanoseconds)
+        connectionEnded(connection.now.nanoseconds)
     }
 
     public mutating func timerFired(_ connection: inout Connection, state: inout State) {
@@ -88,6 +89,7 @@ extension WebServer: Service {
             // The client takes nothing, or does not close.
             releaseAll(&state)
             connection.abort()
+            connectionEnded(now)
         case .closed: break
         }
         if let next = self.deadline(state) { arm(next, &connection, &state) }
@@ -101,6 +103,12 @@ extension WebServer {
         if state.responseCount == 0 { return responses.freeCount >= 2 }
         return Int(state.responseCount) < WebServerConfiguration.pipelineDepth
             && responses.freeCount > reservedResponses &+ 1
+    }
+
+    /// With the last connection goes the last timer, so nothing is left to write the log later.
+    mutating func connectionEnded(_ now: UInt64) {
+        openConnections &-= 1
+        if openConnections == 0 { log?.flush(now) } else { log?.flushIfDue(now) }
     }
 
     func isWithinHead(_ state: State) -> Bool { state.phase == .head && state.phaseStarted != .max }

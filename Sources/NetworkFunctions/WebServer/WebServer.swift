@@ -69,6 +69,7 @@ public struct WebServer: ~Copyable {
     var scratch: ByteSlots
     var clock: DateClock
     var log: AccessLog?
+    var openConnections = 0
     var readAhead: ReadAhead
     /// The call to `produce` under way continues where the connection's last one ended.
     var isSequential = false
