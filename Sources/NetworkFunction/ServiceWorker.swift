@@ -192,8 +192,11 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
         var payload = unsafe UnsafeMutableRawBufferPointer(
             start: frame.base + segment.payload.lowerBound, count: segment.payload.count
         ).mutableBytes
-        return unsafe service.produce(
+        let isProduced = unsafe service.produce(
             &payload, at: segment.streamOffset, on: &connection, state: &table.pointer(id).pointee)
+        // A service that aborted is not told of the end it made itself.
+        if !isProduced, connection.requests.contains(.abort) { forget(id) }
+        return isProduced
     }
 
     // MARK: Draining
