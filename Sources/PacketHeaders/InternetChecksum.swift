@@ -18,29 +18,27 @@
         precondition(range.lowerBound >= 0 && range.upperBound <= bytes.byteCount, "range outside the bytes")
         var offset = range.lowerBound
         let end = range.upperBound
-        var first: UInt64 = 0
-        var second: UInt64 = 0
-        // Two accumulators of 32-bit halves, which the compiler turns into vector adds.
+        // Four sums of 32-bit words side by side.
+        var sums = SIMD4<UInt64>.zero
         while offset &+ 32 <= end {
             // Safe: offset + 32 <= end <= byteCount.
-            let a = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: SIMD4<UInt32>.self)
-            let b = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 16, as: SIMD4<UInt32>.self)
-            let wide = SIMD4<UInt64>(truncatingIfNeeded: a) &+ SIMD4<UInt64>(truncatingIfNeeded: b)
-            first &+= wide[0] &+ wide[1]
-            second &+= wide[2] &+ wide[3]
+            let first = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: SIMD4<UInt32>.self)
+            let second = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 16, as: SIMD4<UInt32>.self)
+            sums &+= SIMD4<UInt64>(truncatingIfNeeded: first) &+ SIMD4<UInt64>(truncatingIfNeeded: second)
             offset &+= 32
         }
+        var rest = sums.wrappedSum()
         while offset &+ 4 <= end {
             // Safe: offset + 4 <= end <= byteCount.
-            first &+= UInt64(unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
+            rest &+= UInt64(unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
             offset &+= 4
         }
         if offset &+ 2 <= end {
-            first &+= UInt64(bytes.native(UInt16.self, at: offset))
+            rest &+= UInt64(bytes.native(UInt16.self, at: offset))
             offset &+= 2
         }
-        if offset < end { first &+= UInt64(UInt16(littleEndian: UInt16(bytes.native(UInt8.self, at: offset)))) }
-        sum &+= first &+ second
+        if offset < end { rest &+= UInt64(UInt16(littleEndian: UInt16(bytes.native(UInt8.self, at: offset)))) }
+        sum &+= rest
     }
 
     /// The sum folded to 16 bits, in memory order; not complemented.

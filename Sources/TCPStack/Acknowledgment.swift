@@ -57,7 +57,7 @@ extension Stack {
             blocks[index].scoreboard.acknowledge(segment.acknowledgment, in: &records, &delivery)
             blocks[index].advance(to: segment.acknowledgment, at: now)
         }
-        let sawDuplicate = takeBlocks(index, frame, segment, &delivery)
+        let sawDuplicate = segment.options.blockCount > 0 && takeBlocks(index, frame, segment, &delivery)
         blocks[index].rack = delivery.rack
         blocks[index].takeSamples(delivery, segment, advanced: advanced, at: now, timing.limits)
         let isDuplicate = !advanced && segment.length == 0 && !windowMoved && blocks[index].flightSize > 0
@@ -77,7 +77,7 @@ extension Stack {
         _ index: UInt32, _ frame: RawSpan, _ segment: SegmentHeader, _ delivery: inout Delivery
     ) -> Bool {
         let count = segment.options.blockCount
-        guard count > 0, blocks[index].flags.contains(.selective) else { return false }
+        guard blocks[index].flags.contains(.selective) else { return false }
         var sawDuplicate = false
         for position in 0..<count {
             let (start, end) = segment.options.block(position, frame)
@@ -106,6 +106,7 @@ extension Stack {
     }
 
     /// The peer's window is open (again): a sender that probed it goes on.
+    @inline(__always)
     private mutating func windowOpened(_ index: UInt32) {
         guard blocks[index].retransmissionKind == .persist, blocks[index].sendWindow > 0 else { return }
         blocks[index].retransmissionDeadline = TransmissionControlBlock.never
@@ -164,6 +165,7 @@ extension TransmissionControlBlock {
     }
 
     /// SND.WND, SND.WL1, SND.WL2. Returns whether the window changed.
+    @inline(__always)
     mutating func updateSendWindow(_ segment: SegmentHeader) -> Bool {
         guard sendWindowSequence < segment.sequence
             || (sendWindowSequence == segment.sequence && sendWindowAcknowledgment <= segment.acknowledgment)
@@ -194,6 +196,7 @@ extension TransmissionControlBlock {
 
     /// Round-trip samples: the earliest segment delivered for the estimate, which then includes the peer's delay of its
     /// ACK; the latest for the minimum.
+    @inline(__always)
     mutating func takeSamples(
         _ delivery: Delivery, _ segment: SegmentHeader, advanced: Bool, at now: Instant, _ limits: TimeoutLimits
     ) {

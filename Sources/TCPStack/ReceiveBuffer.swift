@@ -37,10 +37,9 @@ struct ReceiveBuffer: BitwiseCopyable {
     /// Moves what is held to the front, into a larger block unless half of this one suffices.
     private mutating func makeRoom(for end: SequenceNumber, read: SequenceNumber, in pool: inout ReceivePool) -> Bool {
         let needed = end - read
-        // What lies before `read` is of no use; a buffer that holds nothing else is not kept.
-        assert(read <= highest)
-        let held = Int(highest - read)
-        let source = offset &+ Int(read - base)
+        // All that is held may lie before `read`, when a segment that was used where it lay covers it.
+        let held = highest < read ? 0 : Int(highest - read)
+        let source = held == 0 ? offset : offset &+ Int(read - base)
         if needed > capacity / 2, let larger = largerBlock(for: needed, in: &pool) {
             pool.memory.move(from: source, to: Int(larger.block) &<< ReceivePool.smallestShift, count: held)
             pool.give(block, order: order)

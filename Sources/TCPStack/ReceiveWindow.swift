@@ -14,6 +14,7 @@ extension TransmissionControlBlock {
 
     /// Receive window tuning: a peer that fills more than half of the window in one round trip is held up by it, if the
     /// application keeps up (as in Fisk and Feng, "Dynamic right-sizing", 2001).
+    @inline(__always)
     mutating func tuneReceiveWindow(limit: UInt32, at now: Instant) {
         guard receiveLimit < limit, flags.contains(.scaling) else { return }
         let elapsed = now.nanoseconds &- roundStartedAt
@@ -37,6 +38,7 @@ extension TransmissionControlBlock {
     }
 
     /// The window field of the segment that is sent now; moves the right edge.
+    @inline(__always)
     mutating func windowField(isSynchronize: Bool = false) -> UInt16 {
         let wanted = wantedRight
         if wanted - receiveRight >= sillyLimit { receiveRight = wanted }

@@ -113,6 +113,7 @@ extension Stack {
 
 extension TransmissionControlBlock {
     /// RFC 8985 §7.2: one probe a flight, while nothing is known to be lost.
+    @inline(__always)
     var mayProbeTail: Bool {
         flags.contains(.selective) && recovery.phase == .open && scoreboard.sackedByteCount == 0
             && scoreboard.lostByteCount == 0 && estimator.hasSample

@@ -21,6 +21,7 @@ struct RoundTripEstimator: BitwiseCopyable {
     }
 
     /// §2.2 and §2.3, with the bound on the variance term that keeps a constant RTT from timing out (§2.3, G).
+    @inline(__always)
     mutating func sample(_ nanoseconds: UInt64, at now: Instant, limits: TimeoutLimits) {
         let sample = max(nanoseconds, 1)
         if smoothed == 0 {

@@ -13,6 +13,7 @@ extension Stack {
         }
     }
 
+    @inline(__always)
     private static func pseudoHeader(_ segment: Segment, _ frame: RawSpan) -> InternetChecksum {
         let isTagged = frame.bigEndian(UInt16.self, at: 12) == Packet.etherTypeVLAN
         let network = isTagged ? 18 : 14

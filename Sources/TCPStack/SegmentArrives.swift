@@ -6,7 +6,7 @@ extension Stack {
         _ index: UInt32, _ frame: RawSpan, _ packet: Packet, _ segment: SegmentHeader
     ) -> Arrival {
         if blocks[index].state == .synSent { return synSentArrives(index, frame, packet, segment) }
-        if let reopened = reopenFromTimeWait(index, frame, packet, segment) { return reopened }
+        if blocks[index].state == .timeWait, let reopened = reopen(index, frame, packet, segment) { return reopened }
         if blocks[index].isCrossed(by: segment) {
             acknowledgeNow(index)
             return segmentArrives(index, frame, packet, segment.withoutSYN)
@@ -34,6 +34,7 @@ extension Stack {
     }
 
     /// RFC 7323 §5.3 R1, with the idle rule of §5.5.
+    @inline(__always)
     private func passesPAWS(_ index: UInt32, _ segment: SegmentHeader) -> Bool {
         guard blocks[index].flags.contains(.timestamps), !segment.control.contains(.rst) else { return true }
         guard segment.options.hasTimestamp else { return false }
@@ -44,6 +45,7 @@ extension Stack {
 
     /// RFC 9293 §3.4 table 6. A segment without text is also taken at the right edge itself, where one is that a peer
     /// sends after it filled the window.
+    @inline(__always)
     private func isAcceptable(_ index: UInt32, _ segment: SegmentHeader) -> Bool {
         let next = blocks[index].receiveNext
         let right = blocks[index].receiveRight
@@ -105,10 +107,10 @@ extension Stack {
     }
 
     /// A SYN that may begin a new connection between the same endpoints (RFC 9293 §3.10.7.4 fourth, RFC 6191).
-    private mutating func reopenFromTimeWait(
+    private mutating func reopen(
         _ index: UInt32, _ frame: RawSpan, _ packet: Packet, _ segment: SegmentHeader
     ) -> Arrival? {
-        guard blocks[index].state == .timeWait, blocks[index].flags.contains(.reported),
+        guard blocks[index].flags.contains(.reported),
             segment.control.contains(.syn), segment.control.isDisjoint(with: .rst | .ack | .fin)
         else { return nil }
         let identity = blocks[index].identity
@@ -138,12 +140,14 @@ extension Stack {
 extension TransmissionControlBlock {
     /// Whether this is the SYN,ACK of a peer that opened at the same time (RFC 9293 §3.5 figure 7 line 6); its SYN is
     /// known, and but for that it would count as outside the window.
+    @inline(__always)
     func isCrossed(by segment: SegmentHeader) -> Bool {
         state == .synReceived && !flags.contains(.passive) && segment.control.isSuperset(of: .syn | .ack)
             && segment.sequence + 1 == receiveNext && segment.acknowledgment == sendNext
     }
 
     /// What every acceptable segment brings: the way to the peer, a sign of life, TS.Recent (RFC 7323 §4.3).
+    @inline(__always)
     mutating func heard(_ segment: SegmentHeader, _ link: LinkHeader, at now: Instant) {
         self.link = link
         heardAt = now.nanoseconds

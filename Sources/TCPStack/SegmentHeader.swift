@@ -49,6 +49,7 @@ struct SegmentHeader: BitwiseCopyable {
     }
 
     /// False when the header does not fit the packet.
+    @inline(__always)
     mutating func parse(_ frame: RawSpan, _ packet: Packet) -> Bool {
         let start = packet.transport
         guard packet.end &- start >= Self.minimumByteCount, packet.end <= frame.byteCount else { return false }

@@ -104,6 +104,7 @@ extension Stack {
         guard !range.isEmpty || takesFIN else { return }
         // FIN takes the sequence number after the text, so that SACK reports it, too.
         guard blocks[index].reassembly.insert(start, takesFIN ? end + 1 : end, in: &ranges) else {
+            releaseBuffer(index)
             counters[.noReceiveRoom] &+= 1
             return
         }
@@ -151,7 +152,9 @@ extension Stack {
         blocks[index].receiveNext += 1
         blocks[index].flags.insert(.peerFinished)
         blocks[index].flags.remove(.finHeld)
+        // What lies beyond FIN is not the peer's stream.
         blocks[index].reassembly.clear(&ranges)
+        releaseBuffer(index)
         events.insert(.peerFinished)
         acknowledgeNow(index)
         switch blocks[index].state {

@@ -45,6 +45,7 @@ extension Stack {
 
     /// RFC 9293 §3.1; on a virtual link also a checksum of which only the pseudo-header was summed, because the kernel
     /// leaves the rest to a device that is not there (CHECKSUM_PARTIAL, include/linux/skbuff.h).
+    @inline(__always)
     private mutating func acceptsChecksum(_ frame: RawSpan, _ packet: Packet) -> Bool {
         let byteCount = packet.end &- packet.transport
         let pseudoHeader = InternetChecksum(

@@ -80,6 +80,7 @@ extension Stack {
     }
 
     /// New data, with silly-window avoidance (RFC 9293 §3.8.6.2.1), and FIN.
+    @inline(__always)
     private mutating func planData(_ index: UInt32, room: UInt32) -> Plan? {
         guard blocks[index].state == .established || blocks[index].state == .closeWait else { return nil }
         let unsent = blocks[index].unsentByteCount
@@ -137,6 +138,7 @@ extension Stack {
 
 extension TransmissionControlBlock {
     /// Whether another segment may follow the one just sent.
+    @inline(__always)
     var hasMore: Bool {
         !flags.isDisjoint(with: .acknowledge | .synchronize | .probes) || scoreboard.lostByteCount > 0
             || unsentByteCount > 0 || (flags.contains(.finish) && !flags.contains(.finSent))
@@ -151,6 +153,7 @@ extension TransmissionControlBlock {
     var maximumBlockCount: Int { flags.contains(.timestamps) ? 3 : 4 }
 
     /// The payload that fits beside the options of the next segment.
+    @inline(__always)
     func payloadRoom(frameByteCount: Int, blockCount: Int) -> UInt32 {
         let blockByteCount = blockCount == 0 ? 0 : 4 &+ blockCount &* 8
         let timestampByteCount = flags.contains(.timestamps) ? 12 : 0

@@ -2,6 +2,7 @@ import PacketHeaders
 
 extension Stack {
     /// Writes the planned segment and moves the connection's state past it.
+    @inline(__always)
     mutating func write(_ index: UInt32, _ plan: Plan, _ frame: inout MutableRawSpan) -> Segment {
         let segment = plan.kind == .synchronize
             ? writeSynchronize(index, &frame) : writeSegment(index, plan, &frame)
@@ -119,6 +120,7 @@ extension Stack {
         schedule(index)
     }
 
+    @inline(__always)
     private mutating func sentData(_ index: UInt32, _ plan: Plan) {
         let length = plan.byteCount &+ (plan.hasFIN ? 1 : 0)
         if blocks[index].flightSize == 0 { blocks[index].progressAt = now.nanoseconds }
@@ -170,6 +172,7 @@ extension TransmissionControlBlock {
     func timestampNow(_ now: Instant) -> UInt32 { TimestampClock.value(now.nanoseconds, offset: timestampOffset) }
 
     /// Every segment acknowledges what was received.
+    @inline(__always)
     mutating func noteSent(at now: Instant) {
         sentAt = now.nanoseconds
         acknowledgedNext = receiveNext

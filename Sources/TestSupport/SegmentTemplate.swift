@@ -54,6 +54,36 @@ public struct SegmentTemplate: Equatable {
         return bytes
     }
 
+    /// An ICMP or ICMPv6 error that quotes this segment's headers, from a router to the segment's source.
+    public func icmpError(type: UInt8, code: UInt8, word: UInt32) -> [UInt8] {
+        let isIPv4 = source.address.isIPv4
+        let router = Simulation.address(254, isIPv6: !isIPv4)
+        var message: [UInt8] = [type, code, 0, 0] + Self.big(UInt64(word), 4) + frame.dropFirst(linkHeader.count)
+        var sum = isIPv4
+            ? InternetChecksum()
+            : InternetChecksum(pseudoHeader: router, source.address, protocol: 58, byteCount: message.count)
+        // Safe: bytes have no padding.
+        sum.add(unsafe message.span.bytes, 0..<message.count)
+        Self.store(sum.field, in: &message, at: 2)
+        var carrier = SegmentTemplate(from: Endpoint(address: router, port: 0), to: source)
+        carrier.payload = [UInt8](repeating: 0, count: message.count - 20)
+        // The carrier's TCP header makes room for the message.
+        var bytes = carrier.frame
+        let network = linkHeader.count
+        let transport = bytes.count - message.count
+        bytes.replaceSubrange(transport..., with: message)
+        bytes[network + (isIPv4 ? 9 : 6)] = isIPv4 ? 1 : 58
+        if isIPv4 {
+            bytes[network + 10] = 0
+            bytes[network + 11] = 0
+            var header = InternetChecksum()
+            // Safe: as above.
+            header.add(unsafe bytes.span.bytes, network..<network + 20)
+            Self.store(header.field, in: &bytes, at: network + 10)
+        }
+        return bytes
+    }
+
     private var linkHeader: [UInt8] {
         var bytes = Self.big(destinationMAC, 6) + Self.big(sourceMAC, 6)
         if let vlan { bytes += [0x81, 0x00] + Self.big(UInt64(vlan), 2) }

@@ -4,7 +4,8 @@ public import TCPStack
 /// Runs a script of segments, application calls and expectations against a stack, under virtual time.
 ///
 /// Calls: `connect` (a whole handshake; see `connect`), `open` (active), `send N`, `finish`, `abort`, `read N` (of the unread
-/// bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`, `frame HEX`.
+/// bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about our segment at SEQ:
+/// `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`.
 /// Checks: `state NAME`, `cwnd N`, `ssthresh N`, `unread N`, `acked N`, `event NAME...` (all since the last such line),
 /// `count NAME N`, `drop NAME N`, `connections N`.
 public final class TCPScript {
@@ -227,7 +228,12 @@ public final class TCPScript {
         case "open": open()
         case "hold": takesBytes = false
         case "take": takesBytes = true
-        case "frame": arrive(Self.bytes(words.dropFirst().joined()))
+        case "toobig":
+            // The MTU that leaves room for segments of this size.
+            let mtu = UInt32(words[1])! + (server.address.isIPv4 ? 40 : 60)
+            arrive(icmpError(server.address.isIPv4 ? (3, 4) : (2, 0), word: mtu, sequence: UInt32(words[2])!))
+        case "refused": arrive(icmpError(server.address.isIPv4 ? (3, 3) : (1, 4), word: 0, sequence: UInt32(words[1])!))
+        case "unreachable": arrive(icmpError(server.address.isIPv4 ? (3, 1) : (1, 0), word: 0, sequence: UInt32(words[1])!))
         default:
             guard let connection else { return fail(line.text, "there is no connection") }
             switch words[0] {
@@ -243,9 +249,11 @@ public final class TCPScript {
         }
     }
 
-    private static func bytes(_ hexadecimal: String) -> [UInt8] {
-        let digits = hexadecimal.compactMap(\.hexDigitValue)
-        return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    /// An error about the segment of ours that started at `sequence`.
+    private func icmpError(_ kind: (type: UInt8, code: UInt8), word: UInt32, sequence: UInt32) -> [UInt8] {
+        var quoted = SegmentTemplate(from: server, to: client)
+        quoted.sequence = (serverStart ?? 0) &+ sequence
+        return quoted.icmpError(type: kind.type, code: kind.code, word: word)
     }
 
     /// A handshake that ends at the line's time: `connect [mss N] [nosack] [nots] [noscale] [win N]`.

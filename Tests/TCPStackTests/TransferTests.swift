@@ -1,5 +1,4 @@
 import PacketHeaders
-import Glibc
 import TestSupport
 import Testing
 
@@ -17,7 +16,7 @@ import Testing
         // Checksums are slow in a debug build; where the path corrupts frames they must be complete.
         if impairment.corruptPerMille == 0 {
             configuration.trustsPartialChecksums = true
-            configuration.transmitChecksum = environment("ONVM_SEED") == nil ? .partial : .full
+            configuration.transmitChecksum = Seeds.replayed == nil ? .partial : .full
         }
         change(&configuration)
         var clientTraffic = Traffic()
@@ -88,12 +87,9 @@ import Testing
         return simulation
     }
 
-    /// Seeds a path; ONVM_SEEDS=5000 for a long run.
-    static let seedCount = Int(environment("ONVM_SEEDS") ?? 60)
-
-    @Test(arguments: [0, 10, 100], 1...seedCount)
-    func everyPath(lossPerMille: Int, seed: Int) {
-        let seed = UInt64(seed + lossPerMille * 1_000)
+    @Test(arguments: [0, 10, 100], 1...Seeds.count)
+    func everyPath(lossPerMille: Int, seed: UInt64) {
+        let seed = seed + UInt64(lossPerMille) * 1_000_000
         let byteCount = lossPerMille == 100 ? 60_000 : 300_000
         let simulation = Self.drawn(seed: seed, lossPerMille: lossPerMille, byteCount: byteCount)
         _ = simulation.connect(isIPv6: seed % 2 == 0, vlan: seed % 3 == 0 ? 7 : nil)
@@ -104,15 +100,11 @@ import Testing
         #expect(left == 0, "seed \(seed)")
     }
 
-    private static func environment(_ name: String) -> UInt64? {
-        unsafe getenv(name).flatMap { unsafe UInt64(String(cString: $0)) }
-    }
-
-    /// Runs one failing seed of `everyPath` again and prints its segments: ONVM_LOSS=100 ONVM_SEED=100284.
-    @Test(.enabled(if: environment("ONVM_SEED") != nil))
+    /// Runs one failing seed of `everyPath` again and prints its segments: ONVM_SEED=100000284.
+    @Test(.enabled(if: Seeds.replayed != nil))
     func replay() {
-        let seed = Self.environment("ONVM_SEED") ?? 0
-        let loss = Int(Self.environment("ONVM_LOSS") ?? 0)
+        let seed = Seeds.replayed ?? 0
+        let loss = Int(seed / 1_000_000)
         let byteCount = loss == 100 ? 60_000 : 300_000
         let simulation = Self.drawn(seed: seed, lossPerMille: loss, byteCount: byteCount)
         simulation.onFrame = { frame, isFromClient, now in
