@@ -60,7 +60,8 @@ extension Stack {
         let sawDuplicate = segment.options.blockCount > 0 && takeBlocks(index, frame, segment, &delivery)
         blocks[index].rack = delivery.rack
         blocks[index].takeSamples(delivery, segment, advanced: advanced, at: now, timing.limits)
-        let isDuplicate = !advanced && segment.length == 0 && !windowMoved && blocks[index].flightSize > 0
+        let isDuplicate =
+            !advanced && segment.length == 0 && !windowMoved && blocks[index].flightSize > 0
             && segment.acknowledgment == blocks[index].sendUnacknowledged
         if isDuplicate { counters[.duplicateAcknowledgments] &+= 1 }
         let isSpurious = advanced ? blocks[index].spurious.isProven(by: delivery.echo) : false
@@ -167,8 +168,9 @@ extension TransmissionControlBlock {
     /// SND.WND, SND.WL1, SND.WL2. Returns whether the window changed.
     @inline(__always)
     mutating func updateSendWindow(_ segment: SegmentHeader) -> Bool {
-        guard sendWindowSequence < segment.sequence
-            || (sendWindowSequence == segment.sequence && sendWindowAcknowledgment <= segment.acknowledgment)
+        guard
+            sendWindowSequence < segment.sequence
+                || (sendWindowSequence == segment.sequence && sendWindowAcknowledgment <= segment.acknowledgment)
         else { return false }
         let window = UInt32(segment.window) &<< UInt32(sendShift)
         let changed = window != sendWindow

@@ -10,8 +10,9 @@ extension Stack {
             sendCookie(identity, link, segment)
             return drop(.halfOpenLimit)
         }
-        guard let index = allocate(
-            identity, hash, link, initialSequence: sequence(identity, after: previous), .synReceived)
+        guard
+            let index = allocate(
+                identity, hash, link, initialSequence: sequence(identity, after: previous), .synReceived)
         else {
             sendCookie(identity, link, segment)
             return drop(.connectionTableFull)

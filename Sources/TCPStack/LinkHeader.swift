@@ -11,7 +11,8 @@ struct LinkHeader: BitwiseCopyable {
     /// The header of an answer to `frame`.
     init(answering frame: RawSpan, _ packet: Packet) {
         // Safe: a parsed frame has its 14 bytes.
-        let source = unsafe UInt64(frame.uncheckedNative(UInt32.self, at: 6))
+        let source =
+            unsafe UInt64(frame.uncheckedNative(UInt32.self, at: 6))
             | UInt64(frame.uncheckedNative(UInt16.self, at: 10)) &<< 32
         first = unsafe source | UInt64(frame.uncheckedNative(UInt16.self, at: 0)) &<< 48
         second = unsafe frame.uncheckedNative(at: 2)

@@ -1,10 +1,12 @@
 /// From what an acknowledgment delivered to what is lost, and to how much may be sent.
 extension Stack {
     mutating func recover(
-        _ index: UInt32, _ delivery: Delivery, advanced: Bool, isDuplicate: Bool, sawDuplicate: Bool, flightBefore: UInt32
+        _ index: UInt32, _ delivery: Delivery, advanced: Bool, isDuplicate: Bool, sawDuplicate: Bool,
+        flightBefore: UInt32
     ) {
         let segmentSize = blocks[index].segmentSize
-        let leaves = blocks[index].recovery.phase != .open
+        let leaves =
+            blocks[index].recovery.phase != .open
             && blocks[index].recovery.point <= blocks[index].sendUnacknowledged
         blocks[index].rack.adaptWindow(
             sawDuplicate: sawDuplicate, acknowledgment: blocks[index].sendUnacknowledged,
@@ -34,7 +36,8 @@ extension Stack {
     private mutating func grow(_ index: UInt32, _ delivery: Delivery, flightBefore: UInt32) {
         let isInSlowStart = blocks[index].congestion.isInSlowStart
         // A window that was not used is not known to fit (RFC 7661 §4.3); slow start may run ahead by its doubling.
-        let isUsed = blocks[index].flags.contains(.windowLimited)
+        let isUsed =
+            blocks[index].flags.contains(.windowLimited)
             || (isInSlowStart && blocks[index].congestion.window < 2 &* flightBefore)
         guard isUsed else { return }
         var byteCount = delivery.byteCount

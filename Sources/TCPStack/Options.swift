@@ -31,7 +31,9 @@ struct Options: BitwiseCopyable {
     mutating func parse(_ frame: RawSpan, _ range: Range<Int>) {
         guard !range.isEmpty else { return }
         // Safe: the range lies in the frame, and all three reads in it.
-        if range.count == 12, unsafe frame.uncheckedBigEndian(UInt32.self, at: range.lowerBound) == Self.alignedTimestamps {
+        if range.count == 12,
+            unsafe frame.uncheckedBigEndian(UInt32.self, at: range.lowerBound) == Self.alignedTimestamps
+        {
             hasTimestamp = true
             timestamp = unsafe frame.uncheckedBigEndian(at: range.lowerBound &+ 4)
             timestampEcho = unsafe frame.uncheckedBigEndian(at: range.lowerBound &+ 8)

@@ -28,7 +28,9 @@ struct ICMPError {
             transport = quoted &+ 40
         } else {
             let versionAndLength: UInt8 = frame.bigEndian(at: quoted)
-            guard versionAndLength &>> 4 == 4, frame.bigEndian(UInt8.self, at: quoted &+ 9) == Packet.tcp else { return nil }
+            guard versionAndLength &>> 4 == 4, frame.bigEndian(UInt8.self, at: quoted &+ 9) == Packet.tcp else {
+                return nil
+            }
             transport = quoted &+ Int(versionAndLength & 0x0F) &* 4
             guard transport &- quoted >= 20, packet.end &- transport >= 8 else { return nil }
         }
@@ -57,7 +59,8 @@ struct ICMPError {
 
     private static func acceptsChecksum(_ frame: RawSpan, _ packet: Packet) -> Bool {
         let byteCount = packet.end &- packet.transport
-        var sum = packet.isIPv6
+        var sum =
+            packet.isIPv6
             ? InternetChecksum(
                 pseudoHeader: packet.source, packet.destination, protocol: Packet.icmpv6, byteCount: byteCount)
             : InternetChecksum()
@@ -84,8 +87,8 @@ struct ICMPError {
 }
 
 extension Stack {
-    /// The least MTU a path is believed to have: RFC 8200 §5 for IPv6; for IPv4 enough for 512 bytes of data, less is an attack
-    /// (RFC 5927 §7).
+    /// The least MTU a path is believed to have: RFC 8200 §5 for IPv6; for IPv4 enough for 512 bytes of data, less is
+    /// an attack (RFC 5927 §7).
     private static func leastMTU(isIPv6: Bool) -> UInt32 { isIPv6 ? 1_280 : 552 }
 
     mutating func errorArrives(_ frame: RawSpan, _ packet: Packet) -> Arrival {

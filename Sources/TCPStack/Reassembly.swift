@@ -5,8 +5,8 @@ struct ReceivedRange: PoolElement, BitwiseCopyable {
     var end: SequenceNumber
 }
 
-/// What was received out of order (RFC 9293 §3.10.7.4, "segments with higher beginning sequence numbers SHOULD be held"),
-/// and which of it to report first (RFC 2018 §4).
+/// What was received out of order (RFC 9293 §3.10.7.4, "segments with higher beginning sequence numbers SHOULD be
+/// held"), and which of it to report first (RFC 2018 §4).
 struct Reassembly: BitwiseCopyable {
     private(set) var head = noIndex
     private(set) var count: UInt16 = 0

@@ -1,5 +1,5 @@
-/// One connection's part of the receive pool: a run of memory that maps sequence numbers from `base` on, held only while
-/// unread or out-of-order bytes are.
+/// One connection's part of the receive pool: a run of memory that maps sequence numbers from `base` on, held only
+/// while unread or out-of-order bytes are.
 struct ReceiveBuffer: BitwiseCopyable {
     private var block = noIndex
     private var order: UInt8 = 0
@@ -21,7 +21,9 @@ struct ReceiveBuffer: BitwiseCopyable {
     ) -> Bool {
         let end = sequence + range.count
         if !isHeld {
-            guard let order = pool.order(for: Int(end - read)), let taken = pool.take(order: order) else { return false }
+            guard let order = pool.order(for: Int(end - read)), let taken = pool.take(order: order) else {
+                return false
+            }
             block = taken
             self.order = order
             base = read

@@ -89,7 +89,11 @@ struct ReceivePool: ~Copyable {
     private mutating func unlink(_ block: UInt32, order: Int) {
         let links = blocks.elements[block]
         if links.next != noIndex { blocks.elements[links.next].previous = links.previous }
-        if links.previous != noIndex { blocks.elements[links.previous].next = links.next } else { heads[order] = links.next }
+        if links.previous != noIndex {
+            blocks.elements[links.previous].next = links.next
+        } else {
+            heads[order] = links.next
+        }
         blocks.elements[block].freeOrder = 0
     }
 }

@@ -53,8 +53,8 @@ extension TransmissionControlBlock {
 }
 
 extension Stack {
-    /// Bytes were accepted: an ACK for every second full segment, else within the delay (RFC 9293 §3.8.6.3). At the start of
-    /// a connection each is acknowledged, for the sake of the peer's slow start.
+    /// Bytes were accepted: an ACK for every second full segment, else within the delay (RFC 9293 §3.8.6.3). At the
+    /// start of a connection each is acknowledged, for the sake of the peer's slow start.
     mutating func delayAcknowledgment(_ index: UInt32) {
         // Under pressure windows stay what they are.
         if receivePool.usedByteCount < receivePool.byteCount / 4 &* 3 {

@@ -22,7 +22,8 @@ extension Stack {
             blocks[index].retransmissionDeadline = min(now.nanoseconds &+ probe, limit)
             return
         }
-        let isRunning = blocks[index].retransmissionKind == .timeout
+        let isRunning =
+            blocks[index].retransmissionKind == .timeout
             && blocks[index].retransmissionDeadline != TransmissionControlBlock.never
         if afterData && isRunning { return }
         blocks[index].retransmissionKind = .timeout
@@ -60,7 +61,8 @@ extension Stack {
 
     /// The user timeout (RFC 9293 §3.8.3): a peer that answers with a closed window is alive.
     private func isGivenUp(_ index: UInt32) -> Bool {
-        let since = blocks[index].sendWindow == 0
+        let since =
+            blocks[index].sendWindow == 0
             ? max(blocks[index].heardAt, blocks[index].progressAt) : blocks[index].progressAt
         return now.nanoseconds &- since >= timing.user
     }

@@ -148,8 +148,16 @@ struct SACKScoreboard: BitwiseCopyable {
 
     private mutating func remove(_ index: UInt32, in records: inout Records) {
         let record = records.elements[index]
-        if record.previous == noIndex { head = record.next } else { records.elements[record.previous].next = record.next }
-        if record.next == noIndex { tail = record.previous } else { records.elements[record.next].previous = record.previous }
+        if record.previous == noIndex {
+            head = record.next
+        } else {
+            records.elements[record.previous].next = record.next
+        }
+        if record.next == noIndex {
+            tail = record.previous
+        } else {
+            records.elements[record.next].previous = record.previous
+        }
         records.give(index)
     }
 
@@ -172,7 +180,9 @@ struct SACKScoreboard: BitwiseCopyable {
     func firstLost(in records: borrowing Records) -> UInt32? {
         guard lostByteCount > 0 else { return nil }
         var index = head
-        while index != noIndex && !records.elements[index].marks.contains(.lost) { index = records.elements[index].next }
+        while index != noIndex && !records.elements[index].marks.contains(.lost) {
+            index = records.elements[index].next
+        }
         return index == noIndex ? nil : index
     }
 
@@ -198,7 +208,9 @@ struct SACKScoreboard: BitwiseCopyable {
         let record = records.elements[index]
         guard record.previous != noIndex else { return }
         let previous = records.elements[record.previous]
-        guard previous.marks == record.marks, previous.sentAt == record.sentAt, previous.end == record.start else { return }
+        guard previous.marks == record.marks, previous.sentAt == record.sentAt, previous.end == record.start else {
+            return
+        }
         records.elements[record.previous].end = record.end
         remove(index, in: &records)
     }

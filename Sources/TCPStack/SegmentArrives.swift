@@ -115,7 +115,8 @@ extension Stack {
         else { return nil }
         let identity = blocks[index].identity
         guard listeners.contains(identity.local, port: identity.localPort) else { return nil }
-        let isNewer = blocks[index].flags.contains(.timestamps) && segment.options.hasTimestamp
+        let isNewer =
+            blocks[index].flags.contains(.timestamps) && segment.options.hasTimestamp
             && Int32(bitPattern: segment.options.timestamp &- blocks[index].recentTimestamp) > 0
         guard isNewer || blocks[index].receiveNext < segment.sequence else { return nil }
         counters[.timeWaitReused] &+= 1

@@ -93,10 +93,12 @@ extension Stack {
             return
         }
         let read = blocks[index].receiveNext - blocks[index].unreadByteCount
-        let takesFIN = hasFIN && !blocks[index].flags.contains(.finHeld)
+        let takesFIN =
+            hasFIN && !blocks[index].flags.contains(.finHeld)
             && blocks[index].reassembly.end(after: end, in: ranges) <= end
-        guard range.isEmpty
-            || blocks[index].buffer.store(frame, range, at: start, read: read, in: &receivePool)
+        guard
+            range.isEmpty
+                || blocks[index].buffer.store(frame, range, at: start, read: read, in: &receivePool)
         else {
             counters[.noReceiveRoom] &+= 1
             return
@@ -134,7 +136,8 @@ extension Stack {
         acknowledgeNow(index)
         guard before < next else { return }
         var hasFIN = false
-        if blocks[index].flags.contains(.finHeld), before <= blocks[index].finSequence, blocks[index].finSequence < next {
+        if blocks[index].flags.contains(.finHeld), before <= blocks[index].finSequence, blocks[index].finSequence < next
+        {
             next = blocks[index].finSequence
             hasFIN = true
         }
@@ -173,7 +176,9 @@ extension Stack {
     ///   `closed` (reason `finished`).
     public mutating func deliver(_ arrival: Arrival, consumed: Int, frame: RawSpan) -> ConnectionEvents {
         let index = offered.index
-        guard index != noIndex, let connection = arrival.connection, self.index(of: connection) == index else { return [] }
+        guard index != noIndex, let connection = arrival.connection, self.index(of: connection) == index else {
+            return []
+        }
         let range = offered.range
         let hasFIN = offered.carriesFIN
         offered.clear()
@@ -194,7 +199,9 @@ extension Stack {
 
     /// A buffer without unread and out-of-order bytes goes back to the pool.
     private mutating func releaseBuffer(_ index: UInt32) {
-        guard blocks[index].buffer.isHeld, blocks[index].unreadByteCount == 0, blocks[index].reassembly.isEmpty else { return }
+        guard blocks[index].buffer.isHeld, blocks[index].unreadByteCount == 0, blocks[index].reassembly.isEmpty else {
+            return
+        }
         blocks[index].buffer.release(to: &receivePool)
     }
 

@@ -38,7 +38,8 @@ struct SegmentWriter {
     /// RFC 791 §3.1: no options, Don't Fragment, and identification zero, which RFC 6864 §4.1 allows then.
     @inline(__always)
     private static func writeIPv4(
-        _ frame: inout MutableRawSpan, at network: Int, _ identity: ConnectionIdentity, byteCount: Int, _ hopLimit: UInt8
+        _ frame: inout MutableRawSpan, at network: Int, _ identity: ConnectionIdentity, byteCount: Int,
+        _ hopLimit: UInt8
     ) {
         let first = (0x4500_0000 | UInt32(truncatingIfNeeded: byteCount)).bigEndian
         let second = (0x0000_4000 as UInt32).bigEndian
@@ -63,11 +64,13 @@ struct SegmentWriter {
         _ frame: inout MutableRawSpan, _ identity: ConnectionIdentity, _ sequence: SequenceNumber,
         _ acknowledgment: SequenceNumber, _ control: ControlBits, window: UInt16
     ) {
-        unsafe frame.uncheckedStoreBigEndian(UInt32(identity.localPort) &<< 16 | UInt32(identity.peerPort), at: transport)
+        unsafe frame.uncheckedStoreBigEndian(
+            UInt32(identity.localPort) &<< 16 | UInt32(identity.peerPort), at: transport)
         unsafe frame.uncheckedStoreBigEndian(sequence.rawValue, at: transport &+ 4)
         unsafe frame.uncheckedStoreBigEndian(acknowledgment.rawValue, at: transport &+ 8)
         let words = UInt32(truncatingIfNeeded: 20 &+ optionByteCount) / 4
-        unsafe frame.uncheckedStoreBigEndian(words &<< 28 | UInt32(control.rawValue) &<< 16 | UInt32(window), at: transport &+ 12)
+        unsafe frame.uncheckedStoreBigEndian(
+            words &<< 28 | UInt32(control.rawValue) &<< 16 | UInt32(window), at: transport &+ 12)
         unsafe frame.uncheckedStoreNative(0 as UInt32, at: transport &+ 16)
     }
 

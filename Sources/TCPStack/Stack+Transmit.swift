@@ -52,7 +52,9 @@ extension Stack {
         }
         if blocks[index].state != .timeWait {
             let room = blocks[index].payloadRoom(frameByteCount: frameByteCount, blockCount: reportCount(index))
-            if blocks[index].scoreboard.lostByteCount > 0, let plan = planRetransmission(index, room: room) { return plan }
+            if blocks[index].scoreboard.lostByteCount > 0, let plan = planRetransmission(index, room: room) {
+                return plan
+            }
             if let plan = planData(index, room: room) { return plan }
             if !blocks[index].flags.isDisjoint(with: .probes), let plan = planProbe(index, room: room) {
                 return plan
@@ -94,7 +96,8 @@ extension Stack {
         var byteCount = min(wanted, usable)
         if byteCount < wanted {
             // The window cuts the segment short.
-            let isWorthwhile = byteCount >= blocks[index].maximumSendWindow / 2
+            let isWorthwhile =
+                byteCount >= blocks[index].maximumSendWindow / 2
                 || (blocks[index].flags.contains(.overrideSilly) && byteCount > 0)
             if !isWorthwhile { byteCount = 0 }
             blocks[index].flags.remove(.windowLimited)
@@ -157,7 +160,8 @@ extension TransmissionControlBlock {
     func payloadRoom(frameByteCount: Int, blockCount: Int) -> UInt32 {
         let blockByteCount = blockCount == 0 ? 0 : 4 &+ blockCount &* 8
         let timestampByteCount = flags.contains(.timestamps) ? 12 : 0
-        let inFrame = frameByteCount &- link.byteCount &- ipHeaderByteCount &- 20 &- timestampByteCount &- blockByteCount
+        let inFrame =
+            frameByteCount &- link.byteCount &- ipHeaderByteCount &- 20 &- timestampByteCount &- blockByteCount
         return UInt32(max(1, min(Int(segmentSize) &- blockByteCount, inFrame)))
     }
 }

@@ -4,7 +4,8 @@ extension Stack {
     /// Writes the planned segment and moves the connection's state past it.
     @inline(__always)
     mutating func write(_ index: UInt32, _ plan: Plan, _ frame: inout MutableRawSpan) -> Segment {
-        let segment = plan.kind == .synchronize
+        let segment =
+            plan.kind == .synchronize
             ? writeSynchronize(index, &frame) : writeSegment(index, plan, &frame)
         counters[.segmentsSent] &+= 1
         blocks[index].noteSent(at: now)

@@ -32,9 +32,9 @@ struct TimerWheel: ~Copyable {
         currentTick = now.nanoseconds &>> Self.tickShift
     }
 
-    /// Sets the entry, or moves it forward in time; it comes out of `expired` just after `nanoseconds` or, if it was set
-    /// to an earlier time, before: whoever takes it looks what is due and sets it again. So a deadline that is put off
-    /// all the time, as a retransmission timer's is, costs nothing.
+    /// Sets the entry, or moves it forward in time; it comes out of `expired` just after `nanoseconds` or, if it was
+    /// set to an earlier time, before: whoever takes it looks what is due and sets it again. So a deadline that is put
+    /// off all the time, as a retransmission timer's is, costs nothing.
     @inline(__always)
     mutating func set(_ index: UInt32, noLaterThan nanoseconds: UInt64) {
         let wanted = min(max(nanoseconds &>> Self.tickShift &+ 1, currentTick), currentTick &+ Self.reach)

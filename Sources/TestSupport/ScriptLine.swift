@@ -25,7 +25,8 @@ struct ScriptLine {
         var lines: [ScriptLine] = []
         var time: UInt64 = 0
         for (number, line) in script.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let words = line.prefix(while: { $0 != "#" }).replacing(";", with: " ; ").split(separator: " ").map(String.init)
+            let words = line.prefix(while: { $0 != "#" }).replacing(";", with: " ; ").split(separator: " ").map(
+                String.init)
             guard words.count >= 2 else { continue }
             guard let value = nanoseconds(words[0]) else { fatalError("line \(number + 1): no time in '\(line)'") }
             time = words[0].hasPrefix("+") ? time + value : value
@@ -72,7 +73,9 @@ struct ScriptSegment {
         let parts = text.split(separator: "<", maxSplits: 1)
         let fields = (parts.first ?? "").split(separator: " ").map(String.init)
         for character in fields[0] {
-            guard let bit = Self.letters.first(where: { $0.0 == character })?.1 else { fatalError("flags in '\(text)'") }
+            guard let bit = Self.letters.first(where: { $0.0 == character })?.1 else {
+                fatalError("flags in '\(text)'")
+            }
             control |= bit
         }
         if fields.count > 1, fields[1].contains(":") {

@@ -59,7 +59,8 @@ public struct SegmentTemplate: Equatable {
         let isIPv4 = source.address.isIPv4
         let router = Simulation.address(254, isIPv6: !isIPv4)
         var message: [UInt8] = [type, code, 0, 0] + Self.big(UInt64(word), 4) + frame.dropFirst(linkHeader.count)
-        var sum = isIPv4
+        var sum =
+            isIPv4
             ? InternetChecksum()
             : InternetChecksum(pseudoHeader: router, source.address, protocol: 58, byteCount: message.count)
         // Safe: bytes have no padding.
@@ -95,7 +96,9 @@ public struct SegmentTemplate: Equatable {
         // Safe: bytes have no padding.
         let bytes = unsafe frame.span.bytes
         var packet = Packet()
-        guard packet.parse(bytes) == nil, packet.transportProtocol == 6, packet.end - packet.transport >= 20 else { return nil }
+        guard packet.parse(bytes) == nil, packet.transportProtocol == 6, packet.end - packet.transport >= 20 else {
+            return nil
+        }
         var sum = InternetChecksum(
             pseudoHeader: packet.source, packet.destination, protocol: 6, byteCount: packet.end - packet.transport)
         sum.add(bytes, packet.transport..<packet.end)

@@ -74,7 +74,9 @@ public final class SimulatedHost {
 
     private static func fill(_ bytes: inout MutableRawSpan, _ range: Range<Int>, at offset: UInt64, salt: UInt64) {
         let start = patternOffset(offset, salt: salt)
-        precondition(range.upperBound <= bytes.byteCount && range.count <= period, "payload \(range) in a frame of \(bytes.byteCount)")
+        precondition(
+            range.upperBound <= bytes.byteCount && range.count <= period,
+            "payload \(range) in a frame of \(bytes.byteCount)")
         // Safe: the range was checked, and the pattern holds a period from any start.
         unsafe bytes.withUnsafeMutableBytes { target in
             unsafe pattern.withUnsafeBytes {

@@ -3,11 +3,11 @@ public import TCPStack
 
 /// Runs a script of segments, application calls and expectations against a stack, under virtual time.
 ///
-/// Calls: `connect` (a whole handshake; see `connect`), `open` (active), `send N`, `finish`, `abort`, `read N` (of the unread
-/// bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about our segment at SEQ:
-/// `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`.
-/// Checks: `state NAME`, `cwnd N`, `ssthresh N`, `unread N`, `acked N`, `event NAME...` (all since the last such line),
-/// `count NAME N`, `drop NAME N`, `connections N`.
+/// Calls: `connect` (a whole handshake; see `connect`), `open` (active), `send N`, `finish`, `abort`, `read N` (of the
+/// unread bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about
+/// our segment at SEQ: `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`. Checks: `state NAME`, `cwnd N`, `ssthresh
+/// N`, `unread N`, `acked N`, `event NAME...` (all since the last such line), `count NAME N`, `drop NAME N`,
+/// `connections N`.
 public final class TCPScript {
     public private(set) var failures: [String] = []
     public private(set) var trace: [String] = []
@@ -35,7 +35,9 @@ public final class TCPScript {
     /// Timers look every 262 µs; a segment may be that late.
     private static let tolerance: UInt64 = 1_000_000
 
-    public init(isIPv6: Bool = false, peerStart: UInt32 = 4_294_967_000, change: (inout Configuration) -> Void = { _ in }) {
+    public init(
+        isIPv6: Bool = false, peerStart: UInt32 = 4_294_967_000, change: (inout Configuration) -> Void = { _ in }
+    ) {
         var configuration = Configuration(secret: (11, 12))
         configuration.connectionCapacity = 16
         configuration.transmissionCapacity = 256
@@ -184,13 +186,14 @@ public final class TCPScript {
         return bytes
     }
 
-    /// `ts` alone is the peer's clock and the latest echo; `ts VALUE` sets the value, `ts VALUE @SECONDS` echoes what the stack's clock
-    /// was then.
+    /// `ts` alone is the peer's clock and the latest echo; `ts VALUE` sets the value, `ts VALUE @SECONDS` echoes what
+    /// the stack's clock was then.
     private func timestamps(_ words: [String]) -> [UInt8] {
         let clock = UInt32(truncatingIfNeeded: now / 1_000_000)
         let value = words.first.flatMap { UInt32($0) } ?? clock
         var echo = lastTimestamp
-        if words.count > 1, words[1].hasPrefix("@"), let milliseconds = Double(words[1].dropFirst()).map({ $0 * 1_000 }) {
+        if words.count > 1, words[1].hasPrefix("@"), let milliseconds = Double(words[1].dropFirst()).map({ $0 * 1_000 })
+        {
             echo = UInt32(truncatingIfNeeded: start / 1_000_000 + UInt64(milliseconds)) &+ (clockOffset ?? 0)
         }
         return SegmentTemplate.big(UInt64(value), 4) + SegmentTemplate.big(UInt64(echo), 4)
@@ -233,7 +236,8 @@ public final class TCPScript {
             let mtu = UInt32(words[1])! + (server.address.isIPv4 ? 40 : 60)
             arrive(icmpError(server.address.isIPv4 ? (3, 4) : (2, 0), word: mtu, sequence: UInt32(words[2])!))
         case "refused": arrive(icmpError(server.address.isIPv4 ? (3, 3) : (1, 4), word: 0, sequence: UInt32(words[1])!))
-        case "unreachable": arrive(icmpError(server.address.isIPv4 ? (3, 1) : (1, 0), word: 0, sequence: UInt32(words[1])!))
+        case "unreachable":
+            arrive(icmpError(server.address.isIPv4 ? (3, 1) : (1, 0), word: 0, sequence: UInt32(words[1])!))
         default:
             guard let connection else { return fail(line.text, "there is no connection") }
             switch words[0] {
@@ -265,7 +269,10 @@ public final class TCPScript {
         if !words.contains("nosack") { options.append("sackOK") }
         if !words.contains("nots") { options.append("ts") }
         if !words.contains("noscale") { options.append("wscale \(value("wscale") ?? "0")") }
-        arrive(template(ScriptSegment(["S", "0:0", "win", value("win") ?? "65535", "<" + options.joined(separator: ",") + ">"])).frame)
+        arrive(
+            template(
+                ScriptSegment(["S", "0:0", "win", value("win") ?? "65535", "<" + options.joined(separator: ",") + ">"])
+            ).frame)
         transmit()
         guard sent.count == 1 else { return fail(line.text, "no SYN,ACK") }
         sent.removeAll()

@@ -65,7 +65,8 @@ import Testing
         let source: UInt32 = 0x0A4D_0001
         let destination: UInt32 = 0xC0A8_FFFE
         let checksum = InternetChecksum(
-            pseudoHeader: Address(ipv4: source.bigEndian), Address(ipv4: destination.bigEndian), protocol: 6, byteCount: 40)
+            pseudoHeader: Address(ipv4: source.bigEndian), Address(ipv4: destination.bigEndian), protocol: 6,
+            byteCount: 40)
         let bytes: [UInt8] = [0x0A, 0x4D, 0x00, 0x01, 0xC0, 0xA8, 0xFF, 0xFE, 0, 6, 0, 40]
         let expected = reference(bytes[...])
         #expect(UInt16(bigEndian: checksum.folded) == expected)

@@ -1,6 +1,6 @@
 import PacketHeaders
-import TestSupport
 import TCPStack
+import TestSupport
 import Testing
 
 @Suite struct PacketTests {
@@ -65,8 +65,14 @@ import Testing
         #expect(faultAfter(isIPv6: false) { $0[16] = 0xFF } == .malformedIPv4)
         #expect(faultAfter(isIPv6: false) { $0[22] ^= 1 } == .ipv4Checksum)
         // More fragments; a fragment offset. Both with a matching checksum.
-        #expect(faultAfter(isIPv6: false) { $0[20] = 0x20; Self.fixChecksum(&$0) } == .fragment)
-        #expect(faultAfter(isIPv6: false) { $0[21] = 0x01; Self.fixChecksum(&$0) } == .fragment)
+        #expect(
+            faultAfter(isIPv6: false) {
+                $0[20] = 0x20; Self.fixChecksum(&$0)
+            } == .fragment)
+        #expect(
+            faultAfter(isIPv6: false) {
+                $0[21] = 0x01; Self.fixChecksum(&$0)
+            } == .fragment)
     }
 
     private static func fixChecksum(_ frame: inout [UInt8]) {
@@ -84,7 +90,10 @@ import Testing
         #expect(faultAfter(isIPv6: true) { $0[18] = 0xFF } == .malformedIPv6)
         #expect(faultAfter(isIPv6: true) { $0[20] = 44 } == .fragment)
         // A hop-by-hop header that reaches beyond the packet.
-        #expect(faultAfter(isIPv6: true) { $0[20] = 0; $0[55] = 200 } == .malformedIPv6)
+        #expect(
+            faultAfter(isIPv6: true) {
+                $0[20] = 0; $0[55] = 200
+            } == .malformedIPv6)
     }
 
     /// Extension headers lead to the transport header; a chain without end is refused.

@@ -84,7 +84,9 @@ import Testing
             answered += 1
         } else {
             let arrival = client.receive(bytes, at: now)
-            if !arrival.payload.isEmpty { _ = client.deliver(arrival, consumed: arrival.payload.count / 2, frame: bytes) }
+            if !arrival.payload.isEmpty {
+                _ = client.deliver(arrival, consumed: arrival.payload.count / 2, frame: bytes)
+            }
             guard let id = arrival.connection else { return }
             client.consume(id, client.unreadByteCount(id))
         }

@@ -63,9 +63,11 @@ import Testing
     func randomLoss(row: Row) {
         let seeds = UInt64(1)...8
         let total = seeds.reduce(0.0) {
-            $0 + Self.goodput(
-                byteCount: 4_000_000, lossPerMille: row.lossPerMille, roundTripMilliseconds: row.roundTripMilliseconds,
-                seed: $1)
+            $0
+                + Self.goodput(
+                    byteCount: 4_000_000, lossPerMille: row.lossPerMille,
+                    roundTripMilliseconds: row.roundTripMilliseconds,
+                    seed: $1)
         }
         let mean = total / Double(seeds.count) / 1_000
         #expect(mean > row.kilobytesPerSecond * 0.85, "\(mean)")
@@ -74,15 +76,25 @@ import Testing
 
     /// A bottleneck without random loss: 95.6 % of its rate is payload.
     @Test(arguments: [
-        Row(lossPerMille: 0, roundTripMilliseconds: 40, bytesPerSecond: 1_250_000, queueByteCount: 50_000, kilobytesPerSecond: 1_190),
-        Row(lossPerMille: 0, roundTripMilliseconds: 20, bytesPerSecond: 12_500_000, queueByteCount: 250_000, kilobytesPerSecond: 11_800),
-        Row(lossPerMille: 0, roundTripMilliseconds: 20, bytesPerSecond: 12_500_000, queueByteCount: 60_000, kilobytesPerSecond: 10_700),
-        Row(lossPerMille: 0, roundTripMilliseconds: 100, bytesPerSecond: 12_500_000, queueByteCount: 1_250_000, kilobytesPerSecond: 10_500),
+        Row(
+            lossPerMille: 0, roundTripMilliseconds: 40, bytesPerSecond: 1_250_000, queueByteCount: 50_000,
+            kilobytesPerSecond: 1_190),
+        Row(
+            lossPerMille: 0, roundTripMilliseconds: 20, bytesPerSecond: 12_500_000, queueByteCount: 250_000,
+            kilobytesPerSecond: 11_800),
+        Row(
+            lossPerMille: 0, roundTripMilliseconds: 20, bytesPerSecond: 12_500_000, queueByteCount: 60_000,
+            kilobytesPerSecond: 10_700),
+        Row(
+            lossPerMille: 0, roundTripMilliseconds: 100, bytesPerSecond: 12_500_000, queueByteCount: 1_250_000,
+            kilobytesPerSecond: 10_500),
     ])
     func bottleneck(row: Row) {
-        let goodput = Self.goodput(
-            byteCount: 100_000_000, roundTripMilliseconds: row.roundTripMilliseconds, bytesPerSecond: row.bytesPerSecond,
-            queueByteCount: row.queueByteCount) / 1_000
+        let goodput =
+            Self.goodput(
+                byteCount: 100_000_000, roundTripMilliseconds: row.roundTripMilliseconds,
+                bytesPerSecond: row.bytesPerSecond,
+                queueByteCount: row.queueByteCount) / 1_000
         #expect(goodput > row.kilobytesPerSecond * 0.93, "\(goodput)")
         #expect(goodput < Double(row.bytesPerSecond) / 1_000, "more than the path carries: \(goodput)")
     }

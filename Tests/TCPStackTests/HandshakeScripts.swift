@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct HandshakeScripts {
     @Test(arguments: [
-        Script("passive open with every option", """
+        Script(
+            "passive open with every option",
+            """
             0.000 < S 0:0 win 65535 <mss 1460,sackOK,ts,wscale 7>
             0.000 > S. 0:0 ack 1 win 65535 <sackOK,ts,wscale 0>
             0.000 ? connections 1
@@ -12,7 +14,9 @@ import Testing
             0.010 ? event established
             0.010 ? state established
             """),
-        Script("an option is answered only if it was offered", """
+        Script(
+            "an option is answered only if it was offered",
+            """
             0.000 < S 0:0 win 65535 <mss 1000>
             0.000 > S. 0:0 ack 1 win 65535
             0.010 < . 1:1 ack 1 win 65535
@@ -22,7 +26,9 @@ import Testing
             0.010 > P. 2001:2501 ack 1
             0.020 < . 1:1 ack 2501
             """),
-        Script("no MSS option means 536 (RFC 9293 §3.7.1)", """
+        Script(
+            "no MSS option means 536 (RFC 9293 §3.7.1)",
+            """
             0.000 < S 0:0 win 65535
             0.000 > S. 0:0 ack 1
             0.010 < . 1:1 ack 1 win 65535
@@ -31,7 +37,9 @@ import Testing
             0.010 > P. 537:601 ack 1
             0.020 < . 1:1 ack 601
             """),
-        Script("a tiny MSS is raised to 64", """
+        Script(
+            "a tiny MSS is raised to 64",
+            """
             0.000 < S 0:0 win 65535 <mss 1>
             0.000 > S. 0:0 ack 1
             0.010 < . 1:1 ack 1 win 65535
@@ -40,14 +48,18 @@ import Testing
             0.010 > P. 65:101 ack 1
             0.020 < . 1:1 ack 101
             """),
-        Script("timestamps take 12 bytes of each segment (RFC 6691)", """
+        Script(
+            "timestamps take 12 bytes of each segment (RFC 6691)",
+            """
             0.000 ! connect mss 1000
             0.000 ! send 1500
             0.000 > . 1:989 ack 1 <ts>
             0.000 > P. 989:1501 ack 1 <ts>
             0.010 < . 1:1 ack 1501
             """),
-        Script("SYN again: SYN,ACK again", """
+        Script(
+            "SYN again: SYN,ACK again",
+            """
             0.000 < S 0:0 win 65535 <mss 1460>
             0.000 > S. 0:0 ack 1
             0.500 < S 0:0 win 65535 <mss 1460>
@@ -55,7 +67,9 @@ import Testing
             0.600 < . 1:1 ack 1
             0.600 ? event established
             """),
-        Script("SYN,ACK is sent again with backoff until the handshake times out", """
+        Script(
+            "SYN,ACK is sent again with backoff until the handshake times out",
+            """
             0.000 < S 0:0 win 65535 <mss 1460>
             0.000 > S. 0:0 ack 1
             1.000 > S. 0:0 ack 1
@@ -65,7 +79,9 @@ import Testing
             40.000 ? connections 0
             40.000 ? event
             """),
-        Script("data with the third segment", """
+        Script(
+            "data with the third segment",
+            """
             0.000 < S 0:0 win 65535 <mss 1460>
             0.000 > S. 0:0 ack 1
             0.010 < P. 1:101 ack 1
@@ -73,7 +89,9 @@ import Testing
             0.010 ? event established readable
             0.010 ? received 100
             """),
-        Script("FIN with the third segment", """
+        Script(
+            "FIN with the third segment",
+            """
             0.000 < S 0:0 win 65535 <mss 1460>
             0.000 > S. 0:0 ack 1
             0.010 < F. 1:1 ack 1
@@ -81,14 +99,18 @@ import Testing
             0.010 ? event established peerFinished
             0.010 ? state closeWait
             """),
-        Script("a lost third segment is made up for by the first data", """
+        Script(
+            "a lost third segment is made up for by the first data",
+            """
             0.000 < S 0:0 win 65535 <mss 1460>
             0.000 > S. 0:0 ack 1
             0.020 < P. 1:11 ack 1
             0.020 > . 1:1 ack 11
             0.020 ? state established
             """),
-        Script("an ACK in SYN_RCVD that is not for our SYN draws RST (RFC 9293 §3.10.7.4 fifth)", """
+        Script(
+            "an ACK in SYN_RCVD that is not for our SYN draws RST (RFC 9293 §3.10.7.4 fifth)",
+            """
             0.000 < S 0:0 win 65535 <mss 1460>
             0.000 > S. 0:0 ack 1
             0.010 < . 1:1 ack 5
@@ -96,32 +118,44 @@ import Testing
             0.020 < . 1:1 ack 1
             0.020 ? state established
             """),
-        Script("RST in SYN_RCVD goes back to LISTEN without a word", """
+        Script(
+            "RST in SYN_RCVD goes back to LISTEN without a word",
+            """
             0.000 < S 0:0 win 65535 <mss 1460>
             0.000 > S. 0:0 ack 1
             0.010 < R. 1:1 ack 1
             0.010 ? connections 0
             0.010 ? event
             """),
-        Script("SYN with FIN is no beginning", """
+        Script(
+            "SYN with FIN is no beginning",
+            """
             0.000 < SF 0:0 win 65535 <mss 1460>
             0.000 ? connections 0
             0.000 ? drop invalidFlags 1
             """),
-        Script("an ACK for no connection draws RST", """
+        Script(
+            "an ACK for no connection draws RST",
+            """
             0.000 < . 1:1 ack 77
             0.000 > R 0:0
             """),
-        Script("a data segment without ACK for no connection is dropped silently by a listener", """
+        Script(
+            "a data segment without ACK for no connection is dropped silently by a listener",
+            """
             0.000 < P 1:11
             0.000 ? drop invalidFlags 1
             """),
-        Script("RST for no connection draws nothing", """
+        Script(
+            "RST for no connection draws nothing",
+            """
             0.000 < R 1:1
             0.000 < R. 1:1 ack 1
             0.000 ? drop noListener 2
             """),
-        Script("a shift of more than 14 counts as 14 (RFC 7323 §2.3)", """
+        Script(
+            "a shift of more than 14 counts as 14 (RFC 7323 §2.3)",
+            """
             0.000 < S 0:0 win 65535 <mss 1000,wscale 15>
             0.000 > S. 0:0 ack 1
             0.010 < . 1:1 ack 1 win 1
@@ -135,7 +169,9 @@ import Testing
     func passiveOpen(script: Script) { script.expectPass() }
 
     @Test(arguments: [
-        Script("active open", """
+        Script(
+            "active open",
+            """
             0.000 ! open
             0.000 > S 0:0 win 65535 <sackOK,ts,wscale 0>
             0.020 < S. 0:0 ack 1 win 65535 <mss 1000,sackOK,ts,wscale 3>
@@ -146,14 +182,18 @@ import Testing
             0.040 < . 1:1 ack 11
             0.040 ? event acknowledged
             """),
-        Script("active open, refused", """
+        Script(
+            "active open, refused",
+            """
             0.000 ! open
             0.000 > S 0:0
             0.020 < R. 0:0 ack 1
             0.020 ? event closed(reset)
             0.020 ? connections 0
             """),
-        Script("RST without the right ACK does not refuse", """
+        Script(
+            "RST without the right ACK does not refuse",
+            """
             0.000 ! open
             0.000 > S 0:0
             0.020 < R. 0:0 ack 2
@@ -161,14 +201,18 @@ import Testing
             0.020 ? connections 1
             1.000 > S 0:0
             """),
-        Script("an ACK for another SYN draws RST (RFC 9293 §3.5.2)", """
+        Script(
+            "an ACK for another SYN draws RST (RFC 9293 §3.5.2)",
+            """
             0.000 ! open
             0.000 > S 0:0
             0.020 < . 1:1 ack 900
             0.020 > R 900:900
             0.020 ? state synSent
             """),
-        Script("simultaneous open (RFC 9293 §3.5 figure 7)", """
+        Script(
+            "simultaneous open (RFC 9293 §3.5 figure 7)",
+            """
             0.000 ! open
             0.000 > S 0:0
             0.010 < S 0:0 win 65535 <mss 1000,sackOK,ts,wscale 3>
@@ -179,7 +223,9 @@ import Testing
             0.020 ? state established
             0.020 ? event established
             """),
-        Script("an open that nobody answers times out", """
+        Script(
+            "an open that nobody answers times out",
+            """
             0.000 ! open
             0.000 > S 0:0
             1.000 > S 0:0
@@ -189,7 +235,9 @@ import Testing
             40.000 ? event closed(timedOut)
             40.000 ? connections 0
             """),
-        Script("finish before the handshake ends", """
+        Script(
+            "finish before the handshake ends",
+            """
             0.000 ! open
             0.000 > S 0:0
             0.000 ! send 5

@@ -67,20 +67,27 @@ import Testing
             let edges = stack.edges(of: template)
             template.sequence = near(edges.sequence)
             template.acknowledgment = near(edges.acknowledgment)
-            template.control = draw([16, 16, 16, 16, 24, 17, 17, 2, 2, 18, 4, 20, 0, 3, 63, UInt8(truncatingIfNeeded: random.next())])
+            template.control = draw([
+                16, 16, 16, 16, 24, 17, 17, 2, 2, 18, 4, 20, 0, 3, 63, UInt8(truncatingIfNeeded: random.next()),
+            ])
             template.window = draw([0, 1, 100, 65_535, UInt16(truncatingIfNeeded: random.next())])
             template.options = options(edges)
             let count = draw([0, 0, 1, 10, 536, 1_000])
             template.payload = [UInt8](repeating: 7, count: count)
-            arrive(random.next() % 12 == 0 ? template.icmpError(
-                type: draw([3, 2, 1, 11]), code: draw([0, 1, 3, 4]), word: near([0, 68, 552, 1_280, 1_400])) : template.frame)
+            arrive(
+                random.next() % 12 == 0
+                    ? template.icmpError(
+                        type: draw([3, 2, 1, 11]), code: draw([0, 1, 3, 4]), word: near([0, 68, 552, 1_280, 1_400]))
+                    : template.frame)
         }
 
         private mutating func options(_ edges: Edges) -> [UInt8] {
             var bytes: [UInt8] = []
             func big(_ value: UInt32) -> [UInt8] {
-                [UInt8(truncatingIfNeeded: value >> 24), UInt8(truncatingIfNeeded: value >> 16),
-                    UInt8(truncatingIfNeeded: value >> 8), UInt8(truncatingIfNeeded: value)]
+                [
+                    UInt8(truncatingIfNeeded: value >> 24), UInt8(truncatingIfNeeded: value >> 16),
+                    UInt8(truncatingIfNeeded: value >> 8), UInt8(truncatingIfNeeded: value),
+                ]
             }
             for _ in 0..<random.next() % 4 {
                 switch random.next() % 8 {

@@ -39,7 +39,9 @@ extension Stack {
         while record != noIndex {
             let element = records.elements[record]
             if element.start != expected { broken.append("\(index): scoreboard has a hole") }
-            if element.byteCount == 0 || element.byteCount > 1 << 30 { broken.append("\(index): scoreboard range is empty") }
+            if element.byteCount == 0 || element.byteCount > 1 << 30 {
+                broken.append("\(index): scoreboard range is empty")
+            }
             if element.previous != previous { broken.append("\(index): scoreboard links differ") }
             if element.marks.contains(.sacked) { sacked &+= element.byteCount }
             if element.marks.contains(.lost) { lost &+= element.byteCount }
@@ -96,13 +98,16 @@ extension Stack {
         let never = TransmissionControlBlock.never
         let isQueued = ready.contains(index)
         let hasFlight = blocks[index].isSynchronized && blocks[index].flightSize > 0 && blocks[index].state != .timeWait
-        if hasFlight && blocks[index].retransmissionDeadline == never { broken.append("\(index): no retransmission timer") }
+        if hasFlight && blocks[index].retransmissionDeadline == never {
+            broken.append("\(index): no retransmission timer")
+        }
         if !hasFlight && blocks[index].retransmissionKind == .timeout && blocks[index].isSynchronized
             && blocks[index].retransmissionDeadline != never
         {
             broken.append("\(index): a retransmission timer without data in flight")
         }
-        let mayStall = (blocks[index].state == .established || blocks[index].state == .closeWait)
+        let mayStall =
+            (blocks[index].state == .established || blocks[index].state == .closeWait)
             && blocks[index].unsentByteCount > 0 && !hasFlight && !isQueued
         if mayStall && blocks[index].retransmissionDeadline == never {
             broken.append("\(index): data waits for nothing (window \(blocks[index].sendWindow))")

@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct PathMTUScripts {
     @Test(arguments: [
-        Script("what was too large is sent again in smaller segments, without a loss of window (RFC 1191 §6.4)", """
+        Script(
+            "what was too large is sent again in smaller segments, without a loss of window (RFC 1191 §6.4)",
+            """
             0.000 ! connect nots mss 1400
             0.000 ! send 2800
             0.000 > . 1:1401 ack 1
@@ -22,7 +24,9 @@ import Testing
             0.050 ? count pathMTUReductions 1
             0.050 ? ssthresh 4294967295
             """),
-        Script("an error about what is not in flight is a forgery (RFC 5927 §4)", """
+        Script(
+            "an error about what is not in flight is a forgery (RFC 5927 §4)",
+            """
             0.000 ! connect nots mss 1400
             0.000 ! send 1400
             0.000 > P. 1:1401 ack 1
@@ -34,7 +38,9 @@ import Testing
             0.011 ? drop invalidICMP 4
             0.011 ? count pathMTUReductions 0
             """),
-        Script("an MTU that is larger changes nothing", """
+        Script(
+            "an MTU that is larger changes nothing",
+            """
             0.000 ! connect nots mss 1400
             0.000 ! send 1400
             0.000 > P. 1:1401 ack 1
@@ -42,14 +48,18 @@ import Testing
             0.005 ? drop ignoredICMP 1
             0.010 < . 1:1 ack 1401
             """),
-        Script("an unreachable port ends an open (RFC 5927 §5.2)", """
+        Script(
+            "an unreachable port ends an open (RFC 5927 §5.2)",
+            """
             0.000 ! open
             0.000 > S 0:0
             0.005 ! refused 0
             0.005 ? event closed(unreachable)
             0.005 ? connections 0
             """),
-        Script("it does not end a connection, nor does any other error", """
+        Script(
+            "it does not end a connection, nor does any other error",
+            """
             0.000 ! connect nots mss 1400
             0.000 ! send 1400
             0.000 > P. 1:1401 ack 1
@@ -66,7 +76,8 @@ import Testing
     @Test(arguments: [false, true])
     func tinyMTU(isIPv6: Bool) {
         let least = isIPv6 ? 1_220 : 512
-        let failures = TCPScript(isIPv6: isIPv6).run("""
+        let failures = TCPScript(isIPv6: isIPv6).run(
+            """
             0.000 ! connect nots mss 1400
             0.000 ! send 1400
             0.000 > P. 1:1401 ack 1
@@ -74,9 +85,9 @@ import Testing
             0.005 > . 1:\(1 + least) ack 1
             """ + (isIPv6 ? "" : "\n0.005 > . 513:1025 ack 1") + """
 
-            0.005 > P. \(isIPv6 ? 1_221 : 1_025):1401 ack 1
-            0.010 < . 1:1 ack 1401
-            """)
+                0.005 > P. \(isIPv6 ? 1_221 : 1_025):1401 ack 1
+                0.010 < . 1:1 ack 1401
+                """)
         #expect(failures.isEmpty, "\(failures)")
     }
 }

@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct ReceiveScripts {
     @Test(arguments: [
-        Script("out-of-order data is held and reported, the gap filled at once", """
+        Script(
+            "out-of-order data is held and reported, the gap filled at once",
+            """
             0.000 ! connect nots
             0.010 < P. 101:201 ack 1
             0.010 > . 1:1 ack 1 <sack 101:201>
@@ -16,7 +18,9 @@ import Testing
             0.040 > . 1:1 ack 401 <nosack>
             0.040 ? received 400
             """),
-        Script("the block that changed latest comes first (RFC 2018 §4)", """
+        Script(
+            "the block that changed latest comes first (RFC 2018 §4)",
+            """
             0.000 ! connect nots
             0.010 < . 101:201 ack 1
             0.010 > . 1:1 ack 1 <sack 101:201>
@@ -27,7 +31,9 @@ import Testing
             0.010 < . 201:251 ack 1
             0.010 > . 1:1 ack 1 <sack 101:251 501:601 301:401>
             """),
-        Script("four blocks without timestamps, three with them", """
+        Script(
+            "four blocks without timestamps, three with them",
+            """
             0.000 ! connect
             0.010 < . 101:201 ack 1
             0.010 > . 1:1 ack 1 <sack 101:201>
@@ -38,21 +44,27 @@ import Testing
             0.010 < . 701:801 ack 1
             0.010 > . 1:1 ack 1 <sack 701:801 501:601 301:401>
             """),
-        Script("a duplicate is reported by D-SACK (RFC 2883 §4.1.1)", """
+        Script(
+            "a duplicate is reported by D-SACK (RFC 2883 §4.1.1)",
+            """
             0.000 ! connect nots
             0.010 < P. 1:101 ack 1
             0.010 > . 1:1 ack 101
             0.020 < P. 1:101 ack 1
             0.020 > . 1:1 ack 101 <sack 1:101>
             """),
-        Script("a duplicate above the ACK is reported by D-SACK before its block (RFC 2883 §4.1.2)", """
+        Script(
+            "a duplicate above the ACK is reported by D-SACK before its block (RFC 2883 §4.1.2)",
+            """
             0.000 ! connect nots
             0.010 < P. 101:201 ack 1
             0.010 > . 1:1 ack 1 <sack 101:201>
             0.020 < P. 101:201 ack 1
             0.020 > . 1:1 ack 1 <sack 101:201 101:201>
             """),
-        Script("a segment that overlaps what is known brings its new part", """
+        Script(
+            "a segment that overlaps what is known brings its new part",
+            """
             0.000 ! connect nots
             0.010 < P. 1:101 ack 1
             0.010 > . 1:1 ack 101
@@ -60,7 +72,9 @@ import Testing
             0.020 > . 1:1 ack 151 <sack 51:101>
             0.020 ? received 150
             """),
-        Script("without SACK every out-of-order segment draws its own duplicate ACK", """
+        Script(
+            "without SACK every out-of-order segment draws its own duplicate ACK",
+            """
             0.000 ! connect nots nosack
             0.010 < P. 101:201 ack 1
             0.010 > . 1:1 ack 1 <nosack>
@@ -69,19 +83,25 @@ import Testing
             0.010 < P. 1:101 ack 1
             0.010 > . 1:1 ack 301
             """),
-        Script("text beyond the window is cut off", """
+        Script(
+            "text beyond the window is cut off",
+            """
             0.000 ! connect nots
             0.000 ! hold
             0.010 < P. 65001:66001 ack 1
             0.010 > . 1:1 ack 1 <sack 65001:65536>
             """),
-        Script("text wholly beyond the window draws an ACK", """
+        Script(
+            "text wholly beyond the window draws an ACK",
+            """
             0.000 ! connect nots
             0.010 < P. 65536:65600 ack 1
             0.010 > . 1:1 ack 1
             0.010 ? drop outsideWindow 1
             """),
-        Script("a keepalive probe is answered", """
+        Script(
+            "a keepalive probe is answered",
+            """
             0.000 ! connect nots
             0.010 < P. 1:11 ack 1
             0.010 > . 1:1 ack 11
@@ -90,13 +110,17 @@ import Testing
             2.000 < . 10:11 ack 1
             2.000 > . 1:1 ack 11
             """),
-        Script("urgent data is received in line (RFC 6093)", """
+        Script(
+            "urgent data is received in line (RFC 6093)",
+            """
             0.000 ! connect nots
             0.010 < PU. 1:11 ack 1
             0.010 > . 1:1 ack 11
             0.010 ? received 10
             """),
-        Script("text after the peer's FIN is not taken", """
+        Script(
+            "text after the peer's FIN is not taken",
+            """
             0.000 ! connect nots
             0.010 < F. 1:1 ack 1
             0.010 > . 1:1 ack 2
@@ -108,7 +132,9 @@ import Testing
     func reassembly(script: Script) { script.expectPass() }
 
     @Test(arguments: [
-        Script("an application that does not read closes the window, reading opens it", """
+        Script(
+            "an application that does not read closes the window, reading opens it",
+            """
             0.000 ! connect nots
             0.000 ! hold
             0.010 < . 1:30001 ack 1
@@ -122,7 +148,9 @@ import Testing
             0.050 > . 1:1 ack 65536 win 31000
             0.050 ? unread 34535
             """),
-        Script("a probe of the closed window is refused but answered, its ACK counts", """
+        Script(
+            "a probe of the closed window is refused but answered, its ACK counts",
+            """
             0.000 ! connect nots
             0.000 ! hold; send 10
             0.000 > P. 1:11 ack 1
@@ -136,7 +164,9 @@ import Testing
             0.020 > . 11:11 ack 65536 win 0
             0.020 ? acked 10
             """),
-        Script("small reads do not make small windows (RFC 9293 §3.8.6.2.2)", """
+        Script(
+            "small reads do not make small windows (RFC 9293 §3.8.6.2.2)",
+            """
             0.000 ! connect nots mss 1000
             0.000 ! hold
             0.010 < . 1:30001 ack 1
@@ -151,9 +181,12 @@ import Testing
             0.040 ! read 1
             0.040 > . 1:1 ack 65536 win 1000
             """),
-        Script("the window is offered in units of its scale and the edge never moves left", change: {
-            $0.maximumReceiveWindow = 1 << 20
-        }, """
+        Script(
+            "the window is offered in units of its scale and the edge never moves left",
+            change: {
+                $0.maximumReceiveWindow = 1 << 20
+            },
+            """
             0.000 < S 0:0 win 65535 <mss 1460,sackOK,wscale 7>
             0.000 > S. 0:0 ack 1 win 65535 <wscale 5>
             0.010 < . 1:1 ack 1
@@ -169,7 +202,9 @@ import Testing
     func window(script: Script) { script.expectPass() }
 
     @Test(arguments: [
-        Script("after the first segments an ACK waits for a second segment", """
+        Script(
+            "after the first segments an ACK waits for a second segment",
+            """
             0.000 ! connect nots
             0.001 < . 1:1001 ack 1
             0.001 > . 1:1 ack 1001
@@ -210,7 +245,9 @@ import Testing
             0.080 < . 17561:19021 ack 1
             0.080 > . 1:1 ack 19021
             """),
-        Script("an answer carries the ACK", """
+        Script(
+            "an answer carries the ACK",
+            """
             0.000 ! connect nots
             0.010 < P. 1:101 ack 1
             0.010 > . 1:1 ack 101
@@ -221,7 +258,9 @@ import Testing
     func acknowledging(script: Script) { script.expectPass() }
 
     @Test(arguments: [
-        Script("a segment with an old timestamp is refused (RFC 7323 §5)", """
+        Script(
+            "a segment with an old timestamp is refused (RFC 7323 §5)",
+            """
             0.000 ! connect
             1.000 < P. 1:11 ack 1 <ts 60000>
             1.000 > . 1:1 ack 11
@@ -230,18 +269,24 @@ import Testing
             2.000 ? received 10
             2.000 ? drop paws 1
             """),
-        Script("a segment without the timestamp that was agreed on is refused (RFC 7323 §3.2)", """
+        Script(
+            "a segment without the timestamp that was agreed on is refused (RFC 7323 §3.2)",
+            """
             0.000 ! connect
             1.000 < P. 1:11 ack 1 <nots>
             1.000 > . 1:1 ack 1
             1.000 ? received 0
             """),
-        Script("RST needs no timestamp", """
+        Script(
+            "RST needs no timestamp",
+            """
             0.000 ! connect
             1.000 < R 1:1 <nots>
             1.000 ? event closed(reset)
             """),
-        Script("after 24 idle days any timestamp is new (RFC 7323 §5.5)", """
+        Script(
+            "after 24 idle days any timestamp is new (RFC 7323 §5.5)",
+            """
             0.000 ! connect
             2100000.000 < P. 1:11 ack 1 <ts 1>
             2100000.000 > . 1:1 ack 11

@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct SendScripts {
     @Test(arguments: [
-        Script("ten segments at first (RFC 6928)", """
+        Script(
+            "ten segments at first (RFC 6928)",
+            """
             0.000 ! connect nots mss 1000
             0.000 ! send 20000
             0.000 > . 1:1001 ack 1
@@ -25,7 +27,9 @@ import Testing
             0.020 > . 13001:14001 ack 1
             0.020 ? cwnd 12000
             """),
-        Script("a window too small for the data is filled, then probed (RFC 9293 §3.8.6.1)", """
+        Script(
+            "a window too small for the data is filled, then probed (RFC 9293 §3.8.6.1)",
+            """
             0.000 ! connect nots mss 1000 win 1500
             0.000 ! send 3000
             0.000 > . 1:1001 ack 1
@@ -41,7 +45,9 @@ import Testing
             1.450 < . 1:1 ack 3001
             1.450 ? count windowProbes 3
             """),
-        Script("half of the largest window is worth a segment (RFC 9293 §3.8.6.2.1)", """
+        Script(
+            "half of the largest window is worth a segment (RFC 9293 §3.8.6.2.1)",
+            """
             0.000 ! connect nots mss 1440 win 1000
             0.000 ! send 3000
             0.000 > . 1:1001 ack 1
@@ -53,7 +59,9 @@ import Testing
             0.050 > P. 2941:3001 ack 1
             0.070 < . 1:1 ack 3001
             """),
-        Script("a small window is used after the override timeout (RFC 9293 §3.8.6.2.1)", """
+        Script(
+            "a small window is used after the override timeout (RFC 9293 §3.8.6.2.1)",
+            """
             0.000 ! connect nots mss 1000 win 2000
             0.000 ! send 3000
             0.000 > . 1:1001 ack 1
@@ -64,7 +72,9 @@ import Testing
             0.240 > P. 2301:3001 ack 1
             0.260 < . 1:1 ack 3001
             """),
-        Script("an old segment does not move the window back (WL1, WL2)", """
+        Script(
+            "an old segment does not move the window back (WL1, WL2)",
+            """
             0.000 ! connect nots mss 1000 win 5000
             0.000 < P. 1:101 ack 1 win 5000
             0.000 > . 1:1 ack 101
@@ -74,7 +84,9 @@ import Testing
             0.020 > P. 1:1001 ack 101
             0.040 < . 101:101 ack 1001
             """),
-        Script("a peer whose window stays closed is not given up while it answers", """
+        Script(
+            "a peer whose window stays closed is not given up while it answers",
+            """
             0.000 ! connect nots mss 1000 win 1000
             0.000 ! send 2000
             0.000 > . 1:1001 ack 1
@@ -97,7 +109,9 @@ import Testing
             162.230 > P. 1001:2001 ack 1
             162.250 < . 1:1 ack 2001
             """),
-        Script("a peer that answers no probe is given up", """
+        Script(
+            "a peer that answers no probe is given up",
+            """
             0.000 ! connect nots mss 1000 win 1000
             0.000 ! send 2000
             0.000 > . 1:1001 ack 1
@@ -117,7 +131,9 @@ import Testing
     func sending(script: Script) { script.expectPass() }
 
     @Test(arguments: [
-        Script("keepalive", change: { $0.keepaliveIdle = .seconds(60) }, """
+        Script(
+            "keepalive", change: { $0.keepaliveIdle = .seconds(60) },
+            """
             0.000 ! connect nots
             60.000 > . 0:0 ack 1
             60.020 < . 1:1 ack 1
@@ -125,7 +141,9 @@ import Testing
             120.040 < . 1:1 ack 1
             120.040 ? state established
             """),
-        Script("a peer that answers no keepalive is gone", change: { $0.keepaliveIdle = .seconds(60) }, """
+        Script(
+            "a peer that answers no keepalive is gone", change: { $0.keepaliveIdle = .seconds(60) },
+            """
             0.000 ! connect nots
             60.000 > . 0:0 ack 1
             70.000 > . 0:0 ack 1
@@ -136,7 +154,9 @@ import Testing
             121.000 ? event closed(timedOut)
             121.000 ? connections 0
             """),
-        Script("data postpones keepalive", change: { $0.keepaliveIdle = .seconds(60) }, """
+        Script(
+            "data postpones keepalive", change: { $0.keepaliveIdle = .seconds(60) },
+            """
             0.000 ! connect nots
             50.000 < P. 1:11 ack 1
             50.000 > . 1:1 ack 11
@@ -144,14 +164,18 @@ import Testing
             110.000 > . 0:0 ack 11
             110.020 < . 11:11 ack 1
             """),
-        Script("the application's timer fires once", """
+        Script(
+            "the application's timer fires once",
+            """
             0.000 ! connect nots
             0.000 ! timer 0.5
             0.499 ? event
             0.501 ? event timer
             5.000 ? event
             """),
-        Script("a timer set again replaces the first", """
+        Script(
+            "a timer set again replaces the first",
+            """
             0.000 ! connect nots
             0.000 ! timer 0.5
             0.100 ! timer 1.0

@@ -97,7 +97,8 @@ import Testing
     @Test func fullRingRefuses() {
         var queue = ReplyQueue(capacity: 3)
         let identity = ConnectionIdentity(
-            peer: Simulation.address(1, isIPv6: false), local: Simulation.address(2, isIPv6: false), peerPort: 1, localPort: 2)
+            peer: Simulation.address(1, isIPv6: false), local: Simulation.address(2, isIPv6: false), peerPort: 1,
+            localPort: 2)
         func reply(_ sequence: UInt32) -> Reply {
             Reply(
                 identity: identity, link: LinkHeader(LinkPath(destination: 1, source: 2)),
@@ -134,7 +135,9 @@ import Testing
     /// A connection's block, and what comes with it in the tables, in bytes.
     @Test func memoryOfAConnection() {
         let block = MemoryLayout<TransmissionControlBlock>.stride
-        let links = MemoryLayout<TimerWheel.Entry>.stride + MemoryLayout<ReadyQueue.Link>.stride + 2 * MemoryLayout<UInt64>.stride
+        let links =
+            MemoryLayout<TimerWheel.Entry>.stride + MemoryLayout<ReadyQueue.Link>.stride + 2
+            * MemoryLayout<UInt64>.stride
         #expect(block + links <= 576, "\(block) + \(links)")
     }
 }

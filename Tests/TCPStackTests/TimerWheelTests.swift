@@ -12,7 +12,8 @@ import Testing
         var first: UInt64? { due.values.min() }
     }
 
-    /// Random sets, cancels and steps of time: every entry comes out within a tick after its time, none before, none twice.
+    /// Random sets, cancels and steps of time: every entry comes out within a tick after its time, none before, none
+    /// twice.
     @Test(arguments: 1...40)
     func agreesWithAModel(seed: UInt64) {
         var random = SeededRandom(seed: seed)
@@ -52,7 +53,9 @@ import Testing
             }
             if let first = model.first {
                 let deadline = wheel.nextDeadline
-                if deadline == nil || deadline! > first + Self.tick { problems.append("step \(step): deadline too late") }
+                if deadline == nil || deadline! > first + Self.tick {
+                    problems.append("step \(step): deadline too late")
+                }
             }
             if !problems.isEmpty { break }
         }

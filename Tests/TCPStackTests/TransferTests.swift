@@ -108,7 +108,9 @@ import Testing
         let byteCount = loss == 100 ? 60_000 : 300_000
         let simulation = Self.drawn(seed: seed, lossPerMille: loss, byteCount: byteCount)
         simulation.onFrame = { frame, isFromClient, now in
-            let text = SegmentTemplate(frame).map { "\($0.control) \($0.sequence) \($0.acknowledgment) \($0.payload.count)" }
+            let text = SegmentTemplate(frame).map {
+                "\($0.control) \($0.sequence) \($0.acknowledgment) \($0.payload.count)"
+            }
             print(Double(now) / 1e9, isFromClient ? ">" : "<", text ?? "partial")
         }
         _ = simulation.connect(isIPv6: seed % 2 == 0, vlan: seed % 3 == 0 ? 7 : nil)
