@@ -26,6 +26,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
+            let signals = try StopSignals()
             try namespace.enter()
             let host = try SystemTopologyHost(
                 networkFunctions: NetworkFunctionProgram.names(path: networkFunctionProgram))
@@ -38,7 +39,7 @@ struct RunCommand: ParsableCommand {
             options.zygoteExecutable = networkFunctionProgram
             let level: Logger.Level = verbose ? .debug : .info
             let log = Logger(label: "onvm") { _ in LineLog(level: level) }
-            try RunningInstance(options, log: log).run()
+            try RunningInstance(options, signals: signals, log: log).run()
         }
     }
 }

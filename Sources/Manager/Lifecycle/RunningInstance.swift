@@ -42,13 +42,14 @@ public final class RunningInstance {
     var launcher: ZygoteLauncher?
     var linkMonitor: NetlinkLinkMonitor?
     var server: ControlServer?
-    private var signals: FileDescriptorBox?
+    private let signals: StopSignals
     private var stopRequests = 0
     private var drainDeadline: MonotonicTime?
 
     /// Checks privileges and takes the instance's lock; nothing else on the host is changed.
-    public init(_ options: Options, log: Logger) throws {
+    public init(_ options: Options, signals: StopSignals, log: Logger) throws {
         self.options = options
+        self.signals = signals
         self.log = log
         try Capability.requireAll()
         let instance = options.topology.instance
@@ -112,21 +113,8 @@ public final class RunningInstance {
     var isDraining: Bool { drainDeadline != nil }
 
     func watchSignals() throws {
-        let signals = FileDescriptorBox(FileDescriptor(owning: try Errno.check(CLinux_control_signals())))
-        try loop.watch(signals.rawValue) { [unowned self] _ in readSignals(signals.rawValue) }
-        self.signals = signals
-    }
-
-    private func readSignals(_ descriptor: CInt) {
-        var information = signalfd_siginfo()
-        let size = MemoryLayout<signalfd_siginfo>.size
-        while unsafe read(descriptor, &information, size) == size {
-            switch CInt(information.ssi_signo) {
-            case SIGTERM: stop(reason: "SIGTERM")
-            case SIGINT: stop(reason: "SIGINT")
-            case SIGHUP: stop(reason: "SIGHUP")
-            default: break  // SIGCHLD: the zygote's channel tells.
-            }
+        try loop.watch(signals.descriptor.rawValue) { [unowned self] _ in
+            for name in signals.pending() { stop(reason: name) }
         }
     }
 
