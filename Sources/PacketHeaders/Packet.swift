@@ -14,6 +14,8 @@ public enum PacketFault: UInt8, Sendable, BitwiseCopyable {
     /// The protocol number after the extension headers.
     public var transportProtocol: UInt8 = 0
     public var isIPv6 = false
+    /// The Diffserv code point and, in the lowest two bits, the ECN field (RFC 2474, RFC 3168).
+    public var trafficClass: UInt8 = 0
     /// 802.1Q tag control information, meaningful when `isTagged`.
     public var isTagged = false
     public var vlan: UInt16 = 0
@@ -72,6 +74,7 @@ public enum PacketFault: UInt8, Sendable, BitwiseCopyable {
         // More fragments, or an offset.
         guard second.bigEndian & 0x3FFF == 0 else { return .fragment }
         isIPv6 = false
+        trafficClass = UInt8(truncatingIfNeeded: first.bigEndian &>> 16)
         transportProtocol = UInt8(truncatingIfNeeded: third.bigEndian &>> 16)
         source = Address(ipv4: fourth)
         destination = Address(ipv4: fifth)
@@ -84,11 +87,11 @@ public enum PacketFault: UInt8, Sendable, BitwiseCopyable {
     @inlinable mutating func parseIPv6(_ frame: RawSpan) -> PacketFault? {
         guard frame.byteCount &- network >= 40 else { return .malformedIPv6 }
         // Safe: all reads are of the 40 bytes just counted.
+        let first: UInt32 = unsafe frame.uncheckedBigEndian(at: network)
         let payloadByteCount = Int(unsafe frame.uncheckedBigEndian(UInt16.self, at: network &+ 4))
-        guard unsafe frame.uncheckedBigEndian(UInt8.self, at: network) &>> 4 == 6,
-            payloadByteCount <= frame.byteCount &- network &- 40
-        else { return .malformedIPv6 }
+        guard first &>> 28 == 6, payloadByteCount <= frame.byteCount &- network &- 40 else { return .malformedIPv6 }
         isIPv6 = true
+        trafficClass = UInt8(truncatingIfNeeded: first &>> 20)
         transportProtocol = unsafe frame.uncheckedBigEndian(at: network &+ 6)
         source = unsafe Address(
             high: frame.uncheckedNative(at: network &+ 8), low: frame.uncheckedNative(at: network &+ 16))

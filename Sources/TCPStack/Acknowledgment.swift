@@ -70,6 +70,7 @@ extension Stack {
         recover(
             index, delivery, advanced: advanced, isDuplicate: isDuplicate, sawDuplicate: sawDuplicate,
             flightBefore: flightBefore)
+        slowDownIfEchoed(index, segment)
         if advanced || delivery.byteCount > 0 { armRetransmission(index) }
     }
 

@@ -17,7 +17,7 @@ extension Stack {
         else { return nil }
         counters[.activeOpens] &+= 1
         blocks[index].flags.insert(.synchronize)
-        blocks[index].stateDeadline = now.nanoseconds &+ timing.handshake
+        blocks[index].stateDeadline = now.nanoseconds &+ timing.connect
         ready.append(index)
         schedule(index)
         return id(index)
@@ -50,6 +50,9 @@ extension Stack {
         blocks[index].takeSynchronize(
             segment.sequence, window: segment.window, acknowledgment: hasAcknowledgment ? segment.acknowledgment : nil)
         blocks[index].negotiate(segment.options, configuration)
+        // An answer with ECE alone agrees (RFC 3168 §6.1.1); a SYN that crossed ours asks as ours did.
+        let agrees = segment.control.contains(.ece) && segment.control.contains(.cwr) == !hasAcknowledgment
+        if configuration.requestsECN && agrees { blocks[index].flags.insert(.congestionNotification) }
         var arrival = Arrival()
         if hasAcknowledgment {
             establish(index, segment, &arrival)

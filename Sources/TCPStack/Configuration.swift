@@ -39,8 +39,15 @@ public struct Configuration: Sendable {
     /// Offered options.
     public var usesTimestamps = true
     public var usesSelectiveAcknowledgment = true
-    /// The hop limit (TTL) of sent packets.
+    /// Whether a peer that asks for explicit congestion notification (RFC 3168) gets it, and whether this end asks.
+    public var acceptsECN = true
+    public var requestsECN = false
+    /// Whether small segments wait while others are in flight (Nagle's algorithm, RFC 9293 §3.7.4), until
+    /// `Stack.setNagle` says otherwise. An application that promises whole messages is better off without.
+    public var usesNagle = false
+    /// The hop limit (TTL) of sent packets, and their Diffserv code point.
     public var hopLimit: UInt8 = 64
+    public var codePoint: UInt8 = 0
 
     /// RFC 6298 §2.4 says 1 s; like every large stack we take less, and TLP (RFC 8985) covers the tail.
     public var minimumRetransmissionTimeout = Duration.milliseconds(200)
@@ -51,8 +58,10 @@ public struct Configuration: Sendable {
     public var delayedAcknowledgmentTimeout = Duration.milliseconds(40)
     /// How long unacknowledged data, a closed window, or FIN without an answer is borne (RFC 9293 §3.8.3 R2).
     public var userTimeout = Duration.seconds(120)
-    /// How long a passive open may take: SYN,ACK retransmissions fit in it.
+    /// How long a passive open may take. RFC 9293 §3.8.3 has three minutes; a server that is flooded cannot wait so long.
     public var handshakeTimeout = Duration.seconds(30)
+    /// How long an active open may take (RFC 9293 §3.8.3, R2 for SYN).
+    public var connectTimeout = Duration.seconds(180)
     /// Idle time before the first keepalive probe (RFC 9293 §3.8.4), then between probes; nil sends none.
     public var keepaliveIdle: Duration? = .seconds(60)
     public var keepaliveInterval = Duration.seconds(10)

@@ -22,6 +22,9 @@ extension Stack {
         blocks[index].flags.insert(.passive | .synchronize)
         blocks[index].takeSynchronize(segment.sequence, window: segment.window, acknowledgment: nil)
         blocks[index].negotiate(segment.options, configuration)
+        if configuration.acceptsECN && segment.control.isSuperset(of: .ece | .cwr) {
+            blocks[index].flags.insert(.congestionNotification)
+        }
         blocks[index].stateDeadline = now.nanoseconds &+ timing.handshake
         ready.append(index)
         schedule(index)
@@ -101,10 +104,16 @@ extension TransmissionControlBlock {
         sendWindowAcknowledgment = acknowledgment ?? initialSendSequence
     }
 
+    /// What a peer takes that does not say (RFC 9293 §3.7.1).
+    static func defaultSegmentSize(isIPv6: Bool) -> UInt16 { isIPv6 ? 1_220 : 536 }
+
     /// Takes the peer's options as far as this end offers them too.
     mutating func negotiate(_ options: Options, _ configuration: Configuration) {
         // Less than 64 would leave next to nothing beside the options.
-        if options.maximumSegmentSize != 0 { peerSegmentSize = max(64, options.maximumSegmentSize) }
+        peerSegmentSize =
+            options.maximumSegmentSize == 0
+            ? Self.defaultSegmentSize(isIPv6: usesIPv6) : max(64, options.maximumSegmentSize)
+        if configuration.usesNagle { flags.insert(.nagle) }
         if options.windowShift != 255 {
             sendShift = options.windowShift
             receiveShift = configuration.receiveShift

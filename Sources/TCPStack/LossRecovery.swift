@@ -95,6 +95,7 @@ extension Stack {
         counters[.fastRetransmits] &+= 1
         blocks[index].recovery.begin(blocks[index].sendNext, flightSize: flightBefore)
         blocks[index].congestion.reduce(segmentSize: blocks[index].segmentSize)
+        blocks[index].noteWindowReduced()
         blocks[index].spurious.begin()
         blocks[index].flags.insert(.forceRetransmission)
         blocks[index].flags.remove(.tailProbeOutstanding)

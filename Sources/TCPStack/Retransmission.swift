@@ -90,6 +90,7 @@ extension Stack {
         counters[.retransmissionTimeouts] &+= 1
         blocks[index].congestion.collapse(
             isFirst: blocks[index].recovery.phase != .timeout, segmentSize: blocks[index].segmentSize)
+        blocks[index].noteWindowReduced()
         // What retransmissions before the timeout show about it is nothing.
         if blocks[index].recovery.phase != .timeout { blocks[index].spurious.begin() }
         blocks[index].recovery.phase = .timeout

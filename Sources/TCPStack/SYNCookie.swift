@@ -71,9 +71,10 @@ extension Stack {
         let hasTimestamp = options.hasTimestamp && configuration.usesTimestamps
         let clock = TimestampClock.value(now.nanoseconds, offset: initialSequence.timestampOffset(identity))
         let headers = identity.peer.isIPv4 ? 40 : 60
-        let sequence = cookies.make(
-            identity, segment.sequence, segmentSize: options.maximumSegmentSize == 0 ? 536 : options.maximumSegmentSize,
-            at: now)
+        let segmentSize =
+            options.maximumSegmentSize == 0
+            ? TransmissionControlBlock.defaultSegmentSize(isIPv6: !identity.peer.isIPv4) : options.maximumSegmentSize
+        let sequence = cookies.make(identity, segment.sequence, segmentSize: segmentSize, at: now)
         // Without timestamps there is nowhere to keep these two.
         let mayScale = hasTimestamp && options.windowShift != 255
         let reply = Reply(

@@ -22,6 +22,7 @@ extension Stack {
         // Fifth, check the ACK field.
         guard segment.control.contains(.ack) else { return drop(.invalidFlags) }
         blocks[index].heard(segment, LinkHeader(answering: frame, packet), at: now)
+        noteCongestion(index, packet, segment)
         if let refused = acknowledgmentArrives(index, frame, segment, &arrival) { return refused }
         // An acknowledgment of FIN may have ended the connection.
         if arrival.events.contains(.closed) || blocks[index].state == .closed { return arrival }

@@ -1,6 +1,6 @@
 import PacketHeaders
 
-/// The control bits, RFC 9293 §3.1.
+/// The control bits, RFC 9293 §3.1, and RFC 3168's.
 struct ControlBits: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
 
@@ -15,6 +15,8 @@ struct ControlBits: OptionSet, BitwiseCopyable {
     static let psh = ControlBits(rawValue: 8)
     static let ack = ControlBits(rawValue: 16)
     static let urg = ControlBits(rawValue: 32)
+    static let ece = ControlBits(rawValue: 64)
+    static let cwr = ControlBits(rawValue: 128)
 
 }
 

@@ -13,7 +13,7 @@ struct SegmentWriter {
     @inline(__always)
     init(
         _ frame: inout MutableRawSpan, _ identity: ConnectionIdentity, _ link: LinkHeader, optionByteCount: Int,
-        payloadByteCount: Int, hopLimit: UInt8
+        payloadByteCount: Int, hopLimit: UInt8, trafficClass: UInt8
     ) {
         let isIPv6 = !identity.peer.isIPv4
         let network = link.byteCount
@@ -22,7 +22,7 @@ struct SegmentWriter {
         link.write(&frame, isIPv6: isIPv6)
         if isIPv6 {
             transport = network &+ 40
-            unsafe frame.uncheckedStoreBigEndian(0x6000_0000 as UInt32, at: network)
+            unsafe frame.uncheckedStoreBigEndian(0x6000_0000 | UInt32(trafficClass) &<< 20, at: network)
             unsafe frame.uncheckedStoreBigEndian(UInt16(truncatingIfNeeded: segmentByteCount), at: network &+ 4)
             unsafe frame.uncheckedStoreBigEndian(UInt16(Packet.tcp) &<< 8 | UInt16(hopLimit), at: network &+ 6)
             unsafe frame.uncheckedStoreNative(identity.local.high, at: network &+ 8)
@@ -31,7 +31,7 @@ struct SegmentWriter {
             unsafe frame.uncheckedStoreNative(identity.peer.low, at: network &+ 32)
         } else {
             transport = network &+ 20
-            Self.writeIPv4(&frame, at: network, identity, byteCount: 20 &+ segmentByteCount, hopLimit)
+            Self.writeIPv4(&frame, at: network, identity, byteCount: 20 &+ segmentByteCount, hopLimit, trafficClass)
         }
     }
 
@@ -39,9 +39,9 @@ struct SegmentWriter {
     @inline(__always)
     private static func writeIPv4(
         _ frame: inout MutableRawSpan, at network: Int, _ identity: ConnectionIdentity, byteCount: Int,
-        _ hopLimit: UInt8
+        _ hopLimit: UInt8, _ trafficClass: UInt8
     ) {
-        let first = (0x4500_0000 | UInt32(truncatingIfNeeded: byteCount)).bigEndian
+        let first = (0x4500_0000 | UInt32(trafficClass) &<< 16 | UInt32(truncatingIfNeeded: byteCount)).bigEndian
         let second = (0x0000_4000 as UInt32).bigEndian
         let third = (UInt32(hopLimit) &<< 24 | UInt32(Packet.tcp) &<< 16).bigEndian
         var checksum = InternetChecksum()

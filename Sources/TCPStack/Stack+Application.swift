@@ -58,6 +58,13 @@ extension Stack {
                 acknowledgment: blocks[index].receiveNext, control: .rst | .ack))
     }
 
+    /// Whether small segments of this connection wait while others are in flight (RFC 9293 §3.7.4).
+    public mutating func setNagle(_ connection: ConnectionID, _ isOn: Bool) {
+        guard let index = index(of: connection) else { return }
+        if isOn { blocks[index].flags.insert(.nagle) } else { blocks[index].flags.remove(.nagle) }
+        ready.append(index)
+    }
+
     /// Sets the one application timer of the connection, or cancels it. It fires once, as `Event` with `.timer`.
     public mutating func setTimer(_ connection: ConnectionID, at deadline: Instant?) {
         guard let index = index(of: connection), blocks[index].state != .closed,

@@ -108,6 +108,12 @@ extension Stack {
             return nil
         }
         let hasFIN = wantsFIN && UInt64(byteCount) == unsent
+        // Nagle's algorithm (§3.7.4).
+        if blocks[index].flags.contains(.nagle) && byteCount < room && !hasFIN && !isProbe
+            && blocks[index].flightSize > 0
+        {
+            return nil
+        }
         guard byteCount > 0 || hasFIN else { return nil }
         return Plan(kind: .data, sequence: blocks[index].sendNext, byteCount: byteCount, hasFIN: hasFIN)
     }

@@ -25,14 +25,31 @@ extension Stack {
         let options = synchronizeOptions(index, hasPeer: hasPeer)
         let writer = SegmentWriter(
             &frame, blocks[index].identity, blocks[index].link, optionByteCount: options.byteCount, payloadByteCount: 0,
-            hopLimit: configuration.hopLimit)
+            hopLimit: configuration.hopLimit, trafficClass: configuration.codePoint &<< 2)
         writer.writeTCP(
             &frame, blocks[index].identity, blocks[index].initialSendSequence, blocks[index].receiveNext,
-            hasPeer ? .syn | .ack : .syn, window: window)
+            synchronizeBits(index, hasPeer: hasPeer), window: window)
         options.write(&frame, at: writer.transport &+ 20)
         let end = writer.transport &+ 20 &+ options.byteCount
         return Segment(
             connection: nil, byteCount: end, payload: end..<end, streamOffset: 0, checksumStart: writer.transport)
+    }
+
+    /// SYN or SYN,ACK, and what they ask or grant about ECN (RFC 3168 §6.1.1). One that was lost may have been lost for
+    /// that, so it is sent again without.
+    private mutating func synchronizeBits(_ index: UInt32, hasPeer: Bool) -> ControlBits {
+        let isFirst = blocks[index].probeCount == 0
+        if !isFirst { blocks[index].flags.remove(.congestionNotification) }
+        if hasPeer { return blocks[index].flags.contains(.congestionNotification) ? .syn | .ack | .ece : .syn | .ack }
+        return configuration.requestsECN && isFirst ? .syn | .ece | .cwr : .syn
+    }
+
+    /// New data can tell about congestion; retransmissions, probes and ACKs must not (RFC 3168 §6.1.4 to §6.1.6).
+    @inline(__always)
+    private func trafficClass(_ index: UInt32, _ plan: Plan) -> UInt8 {
+        let isCapable =
+            plan.kind == .data && plan.byteCount > 0 && blocks[index].flags.contains(.congestionNotification)
+        return configuration.codePoint &<< 2 | (isCapable ? ECN.capable : 0)
     }
 
     /// A SYN offers all this end can do; a SYN,ACK what both can.
@@ -55,8 +72,9 @@ extension Stack {
         let byteCount = Int(plan.byteCount)
         let writer = SegmentWriter(
             &frame, blocks[index].identity, blocks[index].link, optionByteCount: optionByteCount,
-            payloadByteCount: byteCount, hopLimit: configuration.hopLimit)
-        var control: ControlBits = .ack
+            payloadByteCount: byteCount, hopLimit: configuration.hopLimit, trafficClass: trafficClass(index, plan))
+        var control = blocks[index].congestionBits(isNewData: plan.kind == .data && byteCount > 0)
+        control.insert(.ack)
         if plan.hasFIN { control.insert(.fin) }
         let offset = blocks[index].sendUnacknowledged <= plan.sequence ? blocks[index].offset(of: plan.sequence) : 0
         // The end of what the application has: the peer need not wait for more (RFC 9293 §3.9.1.2).
@@ -104,7 +122,7 @@ extension Stack {
         let optionByteCount = options?.byteCount ?? 0
         let writer = SegmentWriter(
             &frame, reply.identity, reply.link, optionByteCount: optionByteCount, payloadByteCount: 0,
-            hopLimit: configuration.hopLimit)
+            hopLimit: configuration.hopLimit, trafficClass: configuration.codePoint &<< 2)
         writer.writeTCP(
             &frame, reply.identity, reply.sequence, reply.acknowledgment, reply.control, window: reply.window)
         options?.write(&frame, at: writer.transport &+ 20)

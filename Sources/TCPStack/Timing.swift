@@ -5,6 +5,7 @@ struct Timing: BitwiseCopyable {
     let delayedAcknowledgment: UInt64
     let user: UInt64
     let handshake: UInt64
+    let connect: UInt64
     /// `TransmissionControlBlock.never` when keepalive is off.
     let keepaliveIdle: UInt64
     let keepaliveInterval: UInt64
@@ -20,6 +21,7 @@ struct Timing: BitwiseCopyable {
         delayedAcknowledgment = configuration.delayedAcknowledgmentTimeout.nanoseconds
         user = configuration.userTimeout.nanoseconds
         handshake = configuration.handshakeTimeout.nanoseconds
+        connect = configuration.connectTimeout.nanoseconds
         keepaliveIdle = configuration.keepaliveIdle?.nanoseconds ?? TransmissionControlBlock.never
         keepaliveInterval = configuration.keepaliveInterval.nanoseconds
         timeWait = configuration.timeWait.nanoseconds

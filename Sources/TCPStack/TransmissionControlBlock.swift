@@ -127,6 +127,7 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         congestion = Cubic(segmentSize: 536)
         rack = RACK(initial: initialSequence)
         hyStart = HyStart(sendNext: initialSequence)
+        recovery.point = initialSequence
         heardAt = now.nanoseconds
         progressAt = now.nanoseconds
     }
@@ -170,6 +171,14 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         static let finHeld = Flags(rawValue: 1_048_576)
         /// Both ends scale their windows (RFC 7323 §2.2).
         static let scaling = Flags(rawValue: 2_097_152)
+        /// Both ends speak ECN; the peer's segments met congestion; ours did, and the peer is to be told that this end slowed down.
+        static let congestionNotification = Flags(rawValue: 4_194_304)
+        static let echoCongestion = Flags(rawValue: 8_388_608)
+        static let windowReduced = Flags(rawValue: 16_777_216)
+        /// Small segments wait for acknowledgments.
+        static let nagle = Flags(rawValue: 33_554_432)
+        /// `recovery.point` ends the window of data in which ECN slowed this end down.
+        static let slowingDown = Flags(rawValue: 67_108_864)
 
     }
 

@@ -61,11 +61,13 @@ struct ScriptSegment {
     var byteCount: Int = 0
     var acknowledgment: UInt32?
     var window: UInt16?
+    /// The ECN field of the IP header: `ecn 2` can tell about congestion, `ecn 3` does.
+    var ecn: UInt8?
     /// By name: `mss`, `wscale`, `sackOK`, `ts`, `sack`; `nosack` says that there must be no SACK option.
     var options: [String: [String]] = [:]
 
     private static let letters: [(Character, UInt8)] = [
-        ("F", 1), ("S", 2), ("R", 4), ("P", 8), (".", 16), ("U", 32),
+        ("F", 1), ("S", 2), ("R", 4), ("P", 8), (".", 16), ("U", 32), ("E", 64), ("W", 128),
     ]
 
     init(_ words: [String]) {
@@ -85,6 +87,7 @@ struct ScriptSegment {
         }
         for (position, field) in fields.enumerated() where position + 1 < fields.count {
             if field == "ack" { acknowledgment = UInt32(fields[position + 1]) }
+            if field == "ecn" { ecn = UInt8(fields[position + 1]) }
             if field == "win" { window = UInt16(fields[position + 1]) }
         }
         guard parts.count > 1 else { return }
@@ -101,6 +104,7 @@ struct ScriptSegment {
         byteCount = template.payload.count
         if control & SegmentTemplate.ack != 0 { acknowledgment = template.acknowledgment &- acknowledgmentBase }
         window = template.window
+        ecn = template.trafficClass & 3
         for (kind, content) in template.optionList {
             switch kind {
             case 2: options["mss"] = ["\(SegmentTemplate.number(content))"]
@@ -127,6 +131,7 @@ struct ScriptSegment {
         if byteCount != actual.byteCount { return "length" }
         if acknowledgment != nil && acknowledgment != actual.acknowledgment { return "ack" }
         if window != nil && window != actual.window { return "window" }
+        if ecn != nil && ecn != actual.ecn { return "ECN field" }
         for (name, values) in options {
             if name == "nosack" {
                 if actual.options["sack"] != nil { return "SACK option" }
@@ -142,6 +147,7 @@ struct ScriptSegment {
         var text = "\(flags) \(start):\(start &+ UInt32(byteCount))"
         if let acknowledgment { text += " ack \(acknowledgment)" }
         if let window { text += " win \(window)" }
+        if let ecn, ecn != 0 { text += " ecn \(ecn)" }
         let list = options.sorted { $0.key < $1.key }.map { ([$0.key] + $0.value).joined(separator: " ") }
         return list.isEmpty ? text : text + " <\(list.joined(separator: ","))>"
     }

@@ -16,6 +16,8 @@ public struct SegmentTemplate: Equatable {
     public var sourceMAC = Simulation.clientMAC
     public var destinationMAC = Simulation.serverMAC
     public var vlan: UInt16?
+    /// Diffserv code point and ECN field.
+    public var trafficClass: UInt8 = 0
 
     public static let fin: UInt8 = 1, syn: UInt8 = 2, rst: UInt8 = 4, psh: UInt8 = 8, ack: UInt8 = 16, urg: UInt8 = 32
 
@@ -31,14 +33,15 @@ public struct SegmentTemplate: Equatable {
         let padded = options + [UInt8](repeating: 1, count: (4 - options.count % 4) % 4)
         let tcpByteCount = 20 + padded.count + payload.count
         if source.address.isIPv4 {
-            bytes += Self.big(0x4500, 2) + Self.big(UInt64(20 + tcpByteCount), 2) + Self.big(0x0000_4000, 4)
+            bytes += [0x45, trafficClass] + Self.big(UInt64(20 + tcpByteCount), 2) + Self.big(0x0000_4000, 4)
             bytes += [64, 6, 0, 0] + Self.wire(source.address).suffix(4) + Self.wire(destination.address).suffix(4)
             var sum = InternetChecksum()
             // Safe: bytes have no padding.
             sum.add(unsafe bytes.span.bytes, network..<network + 20)
             Self.store(sum.field, in: &bytes, at: network + 10)
         } else {
-            bytes += Self.big(0x6000_0000, 4) + Self.big(UInt64(tcpByteCount), 2) + [6, 64]
+            bytes +=
+                Self.big(0x6000_0000 | UInt64(trafficClass) << 20, 4) + Self.big(UInt64(tcpByteCount), 2) + [6, 64]
             bytes += Self.wire(source.address) + Self.wire(destination.address)
         }
         let transport = bytes.count
@@ -116,6 +119,7 @@ public struct SegmentTemplate: Equatable {
         destinationMAC = UInt64(bytes.bigEndian(UInt32.self, at: 0)) << 16 | UInt64(bytes.bigEndian(UInt16.self, at: 4))
         sourceMAC = UInt64(bytes.bigEndian(UInt32.self, at: 6)) << 16 | UInt64(bytes.bigEndian(UInt16.self, at: 10))
         vlan = packet.isTagged ? packet.vlan : nil
+        trafficClass = packet.trafficClass
     }
 
     /// Kind and content of each option.

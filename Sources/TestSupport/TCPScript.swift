@@ -3,7 +3,7 @@ public import TCPStack
 
 /// Runs a script of segments, application calls and expectations against a stack, under virtual time.
 ///
-/// Calls: `connect` (a whole handshake; see `connect`), `open` (active), `send N`, `finish`, `abort`, `read N` (of the
+/// Calls: `connect` (a whole handshake; see `connect`), `open` (active), `send N`, `finish`, `abort`, `nagle on`, `read N` (of the
 /// unread bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about
 /// our segment at SEQ: `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`. Checks: `state NAME`, `cwnd N`, `ssthresh
 /// N`, `unread N`, `acked N`, `event NAME...` (all since the last such line), `count NAME N`, `drop NAME N`,
@@ -161,6 +161,7 @@ public final class TCPScript {
         template.sequence = clientStart &+ segment.start
         template.acknowledgment = segment.acknowledgment.map { (serverStart ?? 0) &+ $0 } ?? 0
         template.window = segment.window ?? 65_535
+        template.trafficClass = segment.ecn ?? 0
         template.payload = (0..<segment.byteCount).map { UInt8(truncatingIfNeeded: Int(segment.start) + $0) }
         template.options = options(segment)
         return template
@@ -243,6 +244,7 @@ public final class TCPScript {
             switch words[0] {
             case "send": stack.send(connection, byteCount: number!)
             case "finish": stack.finish(connection)
+            case "nagle": stack.setNagle(connection, words[1] == "on")
             case "abort": stack.abort(connection)
             case "read": stack.consume(connection, number ?? stack.unreadByteCount(connection))
             case "timer":
