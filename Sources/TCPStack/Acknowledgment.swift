@@ -38,6 +38,7 @@ extension Stack {
         if blocks[index].state == .synReceived && blocks[index].flags.contains(.passive) { halfOpenCount -= 1 }
         counters[.established] &+= 1
         blocks[index].establish(segment, at: now, timing)
+        record(index, .established, UInt32(clamping: blocks[index].estimator.smoothed / 1_000))
         ready.append(index)
         arrival.connection = id(index)
         arrival.events.insert(.established)
@@ -58,6 +59,10 @@ extension Stack {
             blocks[index].advance(to: segment.acknowledgment, at: now)
         }
         let sawDuplicate = segment.options.blockCount > 0 && takeBlocks(index, frame, segment, &delivery)
+        if delivery.rack.reorderingSeen && !blocks[index].rack.reorderingSeen {
+            counters[.reorderingSeen] &+= 1
+            record(index, .reorderingSeen, UInt32(clamping: blocks[index].estimator.minimum / 4_000))
+        }
         blocks[index].rack = delivery.rack
         blocks[index].takeSamples(delivery, segment, advanced: advanced, at: now, timing.limits)
         let isDuplicate =
@@ -87,6 +92,7 @@ extension Stack {
             if position == 0 && isDuplicateBlock(start, end, frame, segment) {
                 sawDuplicate = true
                 counters[.duplicateSelectiveAcknowledgments] &+= 1
+                blocks[index].duplicateReportCount.increment()
                 continue
             }
             // Blocks about what was never sent, or is acknowledged anyway, say nothing.
@@ -115,6 +121,7 @@ extension Stack {
         blocks[index].retransmissionKind = .timeout
         blocks[index].probeCount = 0
         blocks[index].progressAt = now.nanoseconds
+        record(index, .windowOpened, blocks[index].sendWindow)
         if blocks[index].flightSize > 0 { armRetransmission(index) }
     }
 

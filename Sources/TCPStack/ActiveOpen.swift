@@ -18,6 +18,7 @@ extension Stack {
         counters[.activeOpens] &+= 1
         blocks[index].flags.insert(.synchronize)
         blocks[index].stateDeadline = now.nanoseconds &+ timing.connect
+        record(index, .synSent)
         ready.append(index)
         schedule(index)
         return id(index)
@@ -39,6 +40,7 @@ extension Stack {
         if segment.control.contains(.rst) {
             guard hasAcknowledgment else { return drop(.invalidReset) }
             counters[.resetsReceived] &+= 1
+            record(index, .resetReceived)
             var arrival = Arrival()
             end(index, .reset, &arrival)
             return arrival
@@ -60,6 +62,7 @@ extension Stack {
         } else {
             // Both ends opened at once: §3.5 figure 7.
             blocks[index].state = .synReceived
+            record(index, .synReceived, UInt32(blocks[index].peerSegmentSize))
             blocks[index].flags.insert(.synchronize)
         }
         ready.append(index)

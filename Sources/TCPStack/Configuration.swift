@@ -31,6 +31,8 @@ public struct Configuration: Sendable {
     public var reassemblyCapacity = 65_536
     /// Resets and SYN,ACKs without a connection that wait for a transmit frame.
     public var replyCapacity = 1_024
+    /// Histories of connections' rare events: what the latest to have any keep, those that are gone among them.
+    public var historyCapacity = 4_096
     /// Secret of the table's hash, the initial sequence numbers and the SYN cookies. Must be random.
     public var secret: (UInt64, UInt64)
     /// Whether a TCP checksum that equals the folded pseudo-header sum is right: true on virtual links only.

@@ -17,7 +17,7 @@ public enum Counter: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case windowProbes, keepaliveProbes, zeroWindowsAdvertised
     case cookiesSent, cookiesAccepted, timeWaitEntered, timeWaitReused, timeWaitRecycled
     case partialChecksumsAccepted, pathMTUReductions, coarseTransmissions
-    case congestionExperienced, congestionEchoes
+    case congestionExperienced, congestionEchoes, reorderingSeen, userTimeouts
 }
 
 /// A stack's counters; none is derived from another.

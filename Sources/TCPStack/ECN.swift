@@ -16,6 +16,7 @@ extension Stack {
         if segment.control.contains(.cwr) { blocks[index].flags.remove(.echoCongestion) }
         if packet.trafficClass & ECN.mask == ECN.congestionExperienced && segment.payloadByteCount > 0 {
             counters[.congestionExperienced] &+= 1
+            if !blocks[index].flags.contains(.echoCongestion) { record(index, .congestionExperienced) }
             blocks[index].flags.insert(.echoCongestion)
             acknowledgeNow(index)
         }
@@ -36,6 +37,7 @@ extension Stack {
         blocks[index].recovery.point = blocks[index].sendNext
         blocks[index].congestion.reduce(segmentSize: blocks[index].segmentSize)
         blocks[index].noteWindowReduced()
+        record(index, .congestionEcho, blocks[index].congestion.window)
     }
 }
 

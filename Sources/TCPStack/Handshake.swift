@@ -25,6 +25,7 @@ extension Stack {
         if configuration.acceptsECN && segment.control.isSuperset(of: .ece | .cwr) {
             blocks[index].flags.insert(.congestionNotification)
         }
+        record(index, .synReceived, UInt32(blocks[index].peerSegmentSize))
         blocks[index].stateDeadline = now.nanoseconds &+ timing.handshake
         ready.append(index)
         schedule(index)
@@ -78,6 +79,7 @@ extension Stack {
         case .timedOut: counters[.closedByTimeout] &+= 1
         case .aborted: counters[.aborted] &+= 1
         }
+        record(index, .closed, UInt32(reason.rawValue))
         let isKnown = blocks[index].isKnownToApplication
         arrival = Arrival(
             connection: isKnown ? id(index) : nil, events: isKnown ? arrival.events.union(.closed) : [],

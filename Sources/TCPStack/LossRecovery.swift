@@ -93,6 +93,8 @@ extension Stack {
     mutating func enterRecovery(_ index: UInt32, flightBefore: UInt32) {
         counters[.recoveries] &+= 1
         counters[.fastRetransmits] &+= 1
+        blocks[index].recoveryCount.increment()
+        record(index, .fastRecovery, blocks[index].scoreboard.lostByteCount)
         blocks[index].recovery.begin(blocks[index].sendNext, flightSize: flightBefore)
         blocks[index].congestion.reduce(segmentSize: blocks[index].segmentSize)
         blocks[index].noteWindowReduced()
@@ -107,6 +109,7 @@ extension Stack {
                 max(blocks[index].congestion.slowStartThreshold, 2 &* blocks[index].segmentSize))
         }
         blocks[index].recovery.phase = .open
+        record(index, .recoveryEnded, blocks[index].congestion.window)
         blocks[index].duplicateAcknowledgmentCount = 0
         blocks[index].flags.remove(.forceRetransmission)
     }

@@ -105,12 +105,17 @@ extension Stack {
             return Arrival()
         case .refused:
             // RFC 5927 §5.2: a hard error aborts a connection that is being opened, and is a hint to any other.
-            guard blocks[index].state == .synSent else { return drop(.ignoredICMP) }
+            guard blocks[index].state == .synSent else { return noteUnreachable(index) }
             var arrival = Arrival()
             end(index, .unreachable, &arrival)
             return arrival
-        case .soft: return drop(.ignoredICMP)
+        case .soft: return noteUnreachable(index)
         }
+    }
+
+    private mutating func noteUnreachable(_ index: UInt32) -> Arrival {
+        record(index, .unreachable)
+        return drop(.ignoredICMP)
     }
 
     /// RFC 1191 §6.4: what was sent too large is sent again in smaller pieces; this is no sign of congestion.
@@ -119,6 +124,7 @@ extension Stack {
         guard reduced < UInt32(blocks[index].pathMTU) else { return false }
         counters[.pathMTUReductions] &+= 1
         blocks[index].pathMTU = UInt16(reduced)
+        record(index, .pathMTUReduced, reduced)
         blocks[index].updateSegmentSize()
         guard blocks[index].isSynchronized else { return true }
         blocks[index].scoreboard.markAllLost(in: records.elements)

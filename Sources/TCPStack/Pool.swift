@@ -25,6 +25,8 @@ struct Pool<Element: PoolElement & ~Copyable>: ~Copyable {
     }
 
     var capacity: Int { memory.capacity }
+    /// No element from here on was ever handed out.
+    var usedLimit: UInt32 { untouched }
 
     /// An element whose content is whatever it was when freed; nil when all are in use.
     mutating func take() -> UInt32? {

@@ -2,9 +2,27 @@
 /// untouched memory reads as "not queued".
 struct ReadyQueue: ~Copyable {
     struct Link: BitwiseCopyable {
-        var next: UInt32
+        private var word: UInt32
         var previous: UInt32
-        var isQueued: Bool
+
+        private static let queuedMark: UInt32 = 1 << 31
+
+        init(queuedAfter previous: UInt32) {
+            word = Self.queuedMark
+            self.previous = previous
+        }
+
+        /// Capacities are far below 2^31.
+        var next: UInt32 {
+            get { word & ~Self.queuedMark }
+            set { word = word & Self.queuedMark | newValue }
+        }
+        var isQueued: Bool { word & Self.queuedMark != 0 }
+
+        mutating func clear() {
+            word = 0
+            previous = 0
+        }
     }
 
     private let links: MappedTable<Link>
@@ -21,7 +39,7 @@ struct ReadyQueue: ~Copyable {
     @inline(__always)
     mutating func append(_ index: UInt32) {
         if links.elements[index].isQueued { return }
-        links.elements[index] = Link(next: 0, previous: tail, isQueued: true)
+        links.elements[index] = Link(queuedAfter: tail)
         if tail != 0 { links.elements[tail &- 1].next = index &+ 1 } else { head = index &+ 1 }
         tail = index &+ 1
     }
@@ -31,7 +49,7 @@ struct ReadyQueue: ~Copyable {
         if !link.isQueued { return }
         if link.next != 0 { links.elements[link.next &- 1].previous = link.previous } else { tail = link.previous }
         if link.previous != 0 { links.elements[link.previous &- 1].next = link.next } else { head = link.next }
-        links.elements[index].isQueued = false
+        links.elements[index].clear()
     }
 
     /// Moves the first to the end.

@@ -1,15 +1,6 @@
 /// Where the sender stands with losses, and proportional rate reduction (RFC 6937) while it repairs them.
 struct Recovery: BitwiseCopyable {
-    enum Phase: UInt8, BitwiseCopyable {
-        /// Nothing is known to be lost.
-        case open
-        /// Repairing what SACK, RACK or duplicate acknowledgments showed.
-        case fast
-        /// Repairing after a retransmission timeout.
-        case timeout
-    }
-
-    var phase = Phase.open
+    var phase = RecoveryPhase.open
     /// SND.NXT when the phase began; it ends when this is acknowledged.
     var point = SequenceNumber(0)
     /// RFC 6937 §3: prr_delivered, prr_out, RecoverFS.

@@ -39,6 +39,7 @@ extension Stack {
         blocks[index].retransmissionKind = .persist
         blocks[index].retransmissionDeadline =
             now.nanoseconds &+ blocks[index].estimator.timeout(limits: timing.limits)
+        record(index, .zeroWindow, UInt32(clamping: blocks[index].unsentByteCount))
     }
 
     mutating func retransmissionExpired(_ index: UInt32, _ arrival: inout Arrival) {
@@ -48,6 +49,7 @@ extension Stack {
             blocks[index].probeCount &+= 1
             blocks[index].estimator.backoff &+= 1
             blocks[index].flags.insert(.synchronize)
+            record(index, .retransmissionTimeout, UInt32(blocks[index].probeCount))
         case .tailProbe:
             blocks[index].flags.insert(.tailProbe)
             blocks[index].retransmissionKind = .timeout
@@ -60,11 +62,15 @@ extension Stack {
     }
 
     /// The user timeout (RFC 9293 §3.8.3): a peer that answers with a closed window is alive.
-    private func isGivenUp(_ index: UInt32) -> Bool {
+    private mutating func isGivenUp(_ index: UInt32) -> Bool {
         let since =
             blocks[index].sendWindow == 0
             ? max(blocks[index].heardAt, blocks[index].progressAt) : blocks[index].progressAt
-        return now.nanoseconds &- since >= timing.user
+        let elapsed = now.nanoseconds &- since
+        guard elapsed >= timing.user else { return false }
+        counters[.userTimeouts] &+= 1
+        record(index, .userTimeout, UInt32(clamping: elapsed / 1_000_000))
+        return true
     }
 
     private mutating func persistExpired(_ index: UInt32, _ arrival: inout Arrival) {
@@ -75,6 +81,7 @@ extension Stack {
         counters[.windowProbes] &+= 1
         blocks[index].flags.insert(.windowProbe | .overrideSilly)
         blocks[index].probeCount = min(blocks[index].probeCount, 15) + 1
+        record(index, .windowProbe, UInt32(blocks[index].probeCount))
         let timeout = blocks[index].estimator.timeout(limits: timing.limits)
         blocks[index].retransmissionDeadline =
             now.nanoseconds &+ min(timeout &<< UInt64(blocks[index].probeCount), timing.limits.maximum)
@@ -108,6 +115,8 @@ extension Stack {
         blocks[index].rack.markLossesOnTimeout(window: window, at: now, &scoreboard, in: records)
         blocks[index].scoreboard = scoreboard
         blocks[index].estimator.backoff = min(blocks[index].estimator.backoff, 15) + 1
+        blocks[index].timeoutCount.increment()
+        record(index, .retransmissionTimeout, UInt32(blocks[index].estimator.backoff))
         blocks[index].retransmissionKind = .timeout
         blocks[index].retransmissionDeadline =
             now.nanoseconds &+ blocks[index].estimator.timeout(limits: timing.limits)

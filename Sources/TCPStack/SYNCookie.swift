@@ -114,6 +114,7 @@ extension Stack {
         blocks[index].flags.insert(.passive)
         blocks[index].takeSynchronize(sequence, window: segment.window, acknowledgment: nil)
         blocks[index].negotiate(options, configuration)
+        record(index, .synCookieAccepted, UInt32(segmentSize))
         blocks[index].offerInitialWindow(UInt32(min(configuration.initialReceiveWindow, 65_535)))
         return segmentArrives(index, frame, packet, segment)
     }

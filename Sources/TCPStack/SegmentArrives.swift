@@ -5,6 +5,7 @@ extension Stack {
     mutating func segmentArrives(
         _ index: UInt32, _ frame: RawSpan, _ packet: Packet, _ segment: SegmentHeader
     ) -> Arrival {
+        blocks[index].segmentsReceived &+= 1
         if blocks[index].state == .synSent { return synSentArrives(index, frame, packet, segment) }
         if blocks[index].state == .timeWait, let reopened = reopen(index, frame, packet, segment) { return reopened }
         if blocks[index].isCrossed(by: segment) {
@@ -88,6 +89,7 @@ extension Stack {
         if last == 0 || milliseconds &- last >= timing.challengeMilliseconds {
             blocks[index].challengedMilliseconds = max(1, milliseconds)
             counters[.challengeAcknowledgments] &+= 1
+            record(index, .challengeAcknowledgment, UInt32(cause.rawValue))
             acknowledgeNow(index)
         }
         return drop(cause)
@@ -102,6 +104,7 @@ extension Stack {
             return isInside ? refuse(index, .invalidReset) : drop(.invalidReset)
         }
         counters[.resetsReceived] &+= 1
+        record(index, .resetReceived)
         var arrival = Arrival()
         end(index, .reset, &arrival)
         return arrival
@@ -121,6 +124,7 @@ extension Stack {
             && Int32(bitPattern: segment.options.timestamp &- blocks[index].recentTimestamp) > 0
         guard isNewer || blocks[index].receiveNext < segment.sequence else { return nil }
         counters[.timeWaitReused] &+= 1
+        record(index, .reopened)
         let hash = identity.tableHash(configuration.secret)
         let sendNext = blocks[index].sendNext
         release(index)

@@ -76,8 +76,13 @@ extension Stack {
         let next = blocks[index].receiveNext
         let isKept = blocks[index].buffer.store(
             frame, range, at: next, read: next - blocks[index].unreadByteCount, in: &receivePool)
-        if !isKept { counters[.noReceiveRoom] &+= 1 }
+        if !isKept { noteNoRoom(index, range.count) }
         return isKept
+    }
+
+    private mutating func noteNoRoom(_ index: UInt32, _ byteCount: Int) {
+        counters[.noReceiveRoom] &+= 1
+        record(index, .noReceiveRoom, UInt32(byteCount))
     }
 
     /// Text beyond RCV.NXT is kept and reported by SACK.
@@ -100,14 +105,14 @@ extension Stack {
             range.isEmpty
                 || blocks[index].buffer.store(frame, range, at: start, read: read, in: &receivePool)
         else {
-            counters[.noReceiveRoom] &+= 1
+            noteNoRoom(index, range.count)
             return
         }
         guard !range.isEmpty || takesFIN else { return }
         // FIN takes the sequence number after the text, so that SACK reports it, too.
         guard blocks[index].reassembly.insert(start, takesFIN ? end + 1 : end, in: &ranges) else {
             releaseBuffer(index)
-            counters[.noReceiveRoom] &+= 1
+            noteNoRoom(index, range.count)
             return
         }
         if takesFIN {
@@ -154,6 +159,7 @@ extension Stack {
     private mutating func finish(_ index: UInt32, byPeer events: inout ConnectionEvents) {
         blocks[index].receiveNext += 1
         blocks[index].flags.insert(.peerFinished)
+        record(index, .finReceived, UInt32(clamping: blocks[index].bytesReceived &>> 10))
         blocks[index].flags.remove(.finHeld)
         // What lies beyond FIN is not the peer's stream.
         blocks[index].reassembly.clear(&ranges)

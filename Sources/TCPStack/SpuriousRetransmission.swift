@@ -37,7 +37,9 @@ extension Stack {
     /// Goes back to before the losses that were none.
     mutating func undo(_ index: UInt32) {
         counters[.spuriousRetransmissions] &+= 1
+        blocks[index].spuriousCount.increment()
         blocks[index].congestion.undo()
+        record(index, .undone, blocks[index].congestion.window)
         blocks[index].scoreboard.forgetLost(in: records.elements)
         blocks[index].recovery.phase = .open
         blocks[index].spurious.begin()

@@ -25,8 +25,9 @@ extension Stack {
     /// Sends RST; the connection is gone and no event follows.
     public mutating func abort(_ connection: ConnectionID) {
         guard let index = index(of: connection), !blocks[index].flags.contains(.reported) else { return }
-        sendReset(index, sequence: blocks[index].sendNext)
+        sendReset(index, sequence: blocks[index].sendNext, .aborted)
         counters[.aborted] &+= 1
+        record(index, .closed, UInt32(CloseReason.aborted.rawValue))
         release(index)
     }
 
@@ -37,8 +38,10 @@ extension Stack {
         else { return }
         // The peer did not get this segment, so its RCV.NXT is not beyond it.
         let offset = segment.streamOffset &- blocks[index].acknowledgedOffset
-        sendReset(index, sequence: blocks[index].sendUnacknowledged + UInt32(truncatingIfNeeded: offset))
+        sendReset(
+            index, sequence: blocks[index].sendUnacknowledged + UInt32(truncatingIfNeeded: offset), .bytesUnavailable)
         counters[.aborted] &+= 1
+        record(index, .closed, UInt32(CloseReason.aborted.rawValue))
         // Only the block's memory stays, until the event was taken.
         demultiplexer.remove(index, hash: blocks[index].identity.tableHash(configuration.secret))
         ready.remove(index)
@@ -50,8 +53,9 @@ extension Stack {
         timers.set(index, noLaterThan: 0)
     }
 
-    private mutating func sendReset(_ index: UInt32, sequence: SequenceNumber) {
+    mutating func sendReset(_ index: UInt32, sequence: SequenceNumber, _ cause: ConnectionHistory.ResetCause) {
         guard blocks[index].state != .synSent && blocks[index].state != .timeWait else { return }
+        record(index, .resetSent, UInt32(cause.rawValue))
         sendReset(
             Reply(
                 identity: blocks[index].identity, link: blocks[index].link, sequence: sequence,

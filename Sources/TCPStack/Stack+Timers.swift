@@ -108,6 +108,7 @@ extension Stack {
             return
         }
         counters[.keepaliveProbes] &+= 1
+        record(index, .keepaliveProbe, UInt32(probes) + 1)
         blocks[index].flags.insert(.keepaliveProbe)
         blocks[index].stateDeadline = now.nanoseconds &+ timing.keepaliveInterval
         ready.append(index)

@@ -8,6 +8,7 @@ extension Stack {
             plan.kind == .synchronize
             ? writeSynchronize(index, &frame) : writeSegment(index, plan, &frame)
         counters[.segmentsSent] &+= 1
+        blocks[index].segmentsSent &+= 1
         blocks[index].noteSent(at: now)
         switch plan.kind {
         case .synchronize: sentSynchronize(index)
@@ -80,7 +81,7 @@ extension Stack {
         // The end of what the application has: the peer need not wait for more (RFC 9293 §3.9.1.2).
         if byteCount > 0 && offset &+ UInt64(byteCount) == blocks[index].promisedOffset { control.insert(.psh) }
         let window = blocks[index].windowField()
-        if window == 0 { counters[.zeroWindowsAdvertised] &+= 1 }
+        if window == 0 { noteWindowClosed(index) } else { blocks[index].flags.remove(.windowClosed) }
         writer.writeTCP(
             &frame, blocks[index].identity, plan.sequence, blocks[index].receiveNext, control, window: window)
         if hasTimestamps {
@@ -93,6 +94,13 @@ extension Stack {
         return Segment(
             connection: id(index), byteCount: end, payload: start..<end, streamOffset: offset,
             checksumStart: writer.transport)
+    }
+
+    private mutating func noteWindowClosed(_ index: UInt32) {
+        counters[.zeroWindowsAdvertised] &+= 1
+        guard !blocks[index].flags.contains(.windowClosed) else { return }
+        blocks[index].flags.insert(.windowClosed)
+        record(index, .windowClosed, blocks[index].unreadByteCount)
     }
 
     /// The SACK option to send now: a pending D-SACK first (RFC 2883 §4), then the ranges that changed latest.
@@ -153,6 +161,7 @@ extension Stack {
         if plan.hasFIN {
             blocks[index].flags.insert(.finSent)
             blocks[index].state = blocks[index].state == .closeWait ? .lastAck : .finWait1
+            record(index, .finSent, UInt32(clamping: blocks[index].promisedOffset &>> 10))
         }
         if blocks[index].flags.contains(.tailProbe) { sentTailProbe(index, isRetransmission: false) }
         armRetransmission(index, afterData: true)
@@ -176,6 +185,7 @@ extension Stack {
 
     private mutating func sentTailProbe(_ index: UInt32, isRetransmission: Bool) {
         counters[.tailLossProbes] &+= 1
+        record(index, .tailLossProbe, blocks[index].flightSize)
         blocks[index].flags.remove(.tailProbe)
         blocks[index].flags.insert(.tailProbeOutstanding)
         blocks[index].tailProbeEnd = blocks[index].sendNext

@@ -21,6 +21,7 @@ public struct Stack: ~Copyable {
     var listeners: Listeners
     var timeWait = TimeWaitList()
     var resets: RateLimit
+    var eventLog: EventLog
 
     let initialSequence: InitialSequence
     var cookies: SYNCookie
@@ -51,6 +52,7 @@ public struct Stack: ~Copyable {
         receivePool = ReceivePool(
             byteCount: configuration.receivePoolByteCount, largestBlock: configuration.maximumReceiveWindow * 2)
         listeners = Listeners(capacity: configuration.listenerCapacity)
+        eventLog = EventLog(capacity: configuration.historyCapacity)
         resets = RateLimit(perSecond: configuration.resetLimit)
         initialSequence = InitialSequence(secret: configuration.secret)
         cookies = SYNCookie(secret: configuration.secret)
@@ -104,9 +106,4 @@ extension Stack {
 
     /// Connections in any state.
     public var connectionCount: Int { blockPool.capacity - blockPool.freeCount }
-
-    public func information(_ connection: ConnectionID) -> ConnectionInformation? {
-        guard let index = index(of: connection) else { return nil }
-        return blocks[index].information(timing.limits)
-    }
 }

@@ -26,6 +26,7 @@ extension Stack {
     /// still wait for it.
     mutating func enterTimeWait(_ index: UInt32, _ events: inout ConnectionEvents) {
         counters[.timeWaitEntered] &+= 1
+        record(index, .timeWait)
         blocks[index].state = .timeWait
         blocks[index].retransmissionDeadline = TransmissionControlBlock.never
         blocks[index].reorderingDeadline = TransmissionControlBlock.never
@@ -48,6 +49,7 @@ extension Stack {
         blocks[index].flags.remove(.closePending)
         blocks[index].applicationDeadline = TransmissionControlBlock.never
         counters[.closedNormally] &+= 1
+        record(index, .closed, UInt32(CloseReason.finished.rawValue))
         events.insert(.closed)
     }
 

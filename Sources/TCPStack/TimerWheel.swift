@@ -4,10 +4,18 @@ struct TimerWheel: ~Copyable {
     struct Entry: BitwiseCopyable {
         var next: UInt32
         var previous: UInt32
-        /// When it is due, in ticks.
-        var tick: UInt64
+        private var word: UInt64
+
+        /// When it is due, in ticks: 48 bits, two thousand years.
+        var tick: UInt64 {
+            get { word &>> 16 }
+            set { word = newValue &<< 16 | word & 0xFFFF }
+        }
         /// Slot plus one; zero is "not set", which is how untouched memory reads.
-        var slot: UInt16
+        var slot: UInt16 {
+            get { UInt16(truncatingIfNeeded: word) }
+            set { word = word & ~0xFFFF | UInt64(newValue) }
+        }
     }
 
     static let tickShift: UInt64 = 18

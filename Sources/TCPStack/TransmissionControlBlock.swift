@@ -93,7 +93,19 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     var probeCount: UInt8 = 0
     /// SND.NXT when a tail loss probe was sent (RFC 8985 §7.3), while `tailProbeOutstanding`.
     var tailProbeEnd = SequenceNumber(0)
+
+    // What is only told about.
+    /// The connection's place in the event log.
+    var history = noIndex
+    let openedMilliseconds: UInt32
+    var segmentsSent: UInt32 = 0
+    var segmentsReceived: UInt32 = 0
     var retransmittedSegmentCount: UInt32 = 0
+    // These saturate.
+    var duplicateReportCount: UInt16 = 0
+    var spuriousCount: UInt16 = 0
+    var timeoutCount: UInt16 = 0
+    var recoveryCount: UInt16 = 0
 
     // Receiving.
     var reassembly = Reassembly()
@@ -130,6 +142,7 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         recovery.point = initialSequence
         heardAt = now.nanoseconds
         progressAt = now.nanoseconds
+        openedMilliseconds = now.milliseconds
     }
 
     struct Flags: OptionSet, BitwiseCopyable {
@@ -179,6 +192,8 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         static let nagle = Flags(rawValue: 33_554_432)
         /// `recovery.point` ends the window of data in which ECN slowed this end down.
         static let slowingDown = Flags(rawValue: 67_108_864)
+        /// The latest segment sent closed the window.
+        static let windowClosed = Flags(rawValue: 134_217_728)
 
     }
 

@@ -7,7 +7,7 @@ public import TCPStack
 /// unread bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about
 /// our segment at SEQ: `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`. Checks: `state NAME`, `cwnd N`, `ssthresh
 /// N`, `unread N`, `acked N`, `event NAME...` (all since the last such line), `count NAME N`, `drop NAME N`,
-/// `connections N`.
+/// `connections N`, `timers NAME...`, `history NAME...` (the connection's event ring).
 public final class TCPScript {
     public private(set) var failures: [String] = []
     public private(set) var trace: [String] = []
@@ -290,19 +290,43 @@ public final class TCPScript {
             at: Instant(nanoseconds: now))
     }
 
+    private func names(of timers: ArmedTimers) -> String {
+        let names: [(ArmedTimers, String)] = [
+            (.retransmission, "retransmission"), (.tailLossProbe, "tailLossProbe"), (.persist, "persist"),
+            (.handshake, "handshake"), (.reordering, "reordering"), (.delayedAcknowledgment, "delayedAcknowledgment"),
+            (.keepalive, "keepalive"), (.state, "state"), (.application, "application"),
+        ]
+        let armed = names.filter { timers.contains($0.0) }.map(\.1)
+        return armed.isEmpty ? "none" : armed.joined(separator: " ")
+    }
+
+    /// The kinds of what is in the connection's event ring, with the argument where it stands for something.
+    private func history() -> String {
+        guard let connection, let history = stack.history(of: connection) else { return "none" }
+        return (0..<history.count).map { position in
+            let entry = history[position]
+            switch entry.kind {
+            case .resetSent, .closed, .challengeAcknowledgment: return "\(entry.kind)(\(entry.meaning))"
+            default: return "\(entry.kind)"
+            }
+        }.joined(separator: " ")
+    }
+
     private func check(_ words: [String], _ line: ScriptLine) {
         let actual: String
         let expected = words.dropFirst().joined(separator: " ")
-        let information = connection.flatMap { stack.information($0) }
+        let information = connection.flatMap { stack.info($0) }
         switch words[0] {
         case "state": actual = information.map { "\($0.state)" } ?? "closed"
         case "cwnd": actual = information.map { "\($0.congestionWindow)" } ?? "none"
         case "ssthresh": actual = information.map { "\($0.slowStartThreshold)" } ?? "none"
-        case "unread": actual = information.map { "\($0.unreadByteCount)" } ?? "none"
+        case "unread": actual = information.map { "\($0.bytesUnread)" } ?? "none"
         case "acked": actual = information.map { "\($0.bytesAcknowledged)" } ?? "none"
         case "flight": actual = information.map { "\($0.bytesInFlight)" } ?? "none"
         case "received": actual = information.map { "\($0.bytesReceived)" } ?? "none"
         case "connections": actual = "\(stack.connectionCount)"
+        case "timers": actual = information.map { names(of: $0.timers) } ?? "none"
+        case "history": actual = history()
         case "event":
             actual = events.joined(separator: " ")
             events.removeAll()

@@ -354,7 +354,7 @@ import Testing
         _ = simulation.connect()
         var largest: UInt32 = 0
         simulation.run {
-            if let id = simulation.server.streams.keys.first, let block = simulation.server.stack.information(id) {
+            if let id = simulation.server.streams.keys.first, let block = simulation.server.stack.info(id) {
                 largest = max(largest, block.receiveWindow)
             }
             return false
