@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
 /*
- * tc ingress of a slot's host end: everything an NF sends passes here, and only here. An NF may speak as the service it
+ * tc ingress of a slot's TAP and of its host end: everything an NF sends passes here, and only here. An NF may speak as the service it
  * belongs to, to the client (or the clients) that steer gave it, over the link they came by. All else is dropped.
  *
- * The buffer may be many segments that GRO merged (tens of KB), headers in the linear part, VLAN tag in skb->vlan_tci.
+ * The buffer may be many segments in one (tens of KB, by the NF's TAP device or by GRO), VLAN tag in skb->vlan_tci.
  */
 #include "include/onvm_parse.h"
 #include "include/onvm_policy.h"
@@ -14,6 +14,7 @@ enum {
     HEADERS_MAX = sizeof(struct ethhdr) + sizeof(struct ipv6hdr) + sizeof(struct tcphdr),
     NANOSECONDS_A_MICROSECOND = 1000,
     MICROSECONDS_A_SECOND = 1000000,
+    SEGMENT_MIN = 48, /* bytes of payload; TCP_MIN_SND_MSS of include/net/tcp.h: shorter ones are for wasting CPU time */
     AF_INET = 2,
     AF_INET6 = 10,
 };
@@ -36,6 +37,8 @@ static __always_inline __u32 parse_outgoing(struct __sk_buff *skb, struct depart
         data = (void *)(long)skb->data;
         end = (void *)(long)skb->data_end;
     }
+    /* Cutting the buffer into very many segments would be the host's work. */
+    if (skb->gso_size && skb->gso_size < SEGMENT_MIN) return ONVM_COUNTER_EGRESS_MALFORMED;
     struct ethhdr *ethernet = data;
     if ((void *)(ethernet + 1) > end) return ONVM_COUNTER_EGRESS_MALFORMED;
     __u16 *to = (__u16 *)&departure->path, *macs = data;
@@ -165,7 +168,7 @@ static __always_inline __u32 check(struct departure *departure) {
     return departure->kind == ONVM_SLOT_SOLE ? check_sole(departure) : check_bound(departure);
 }
 
-/* Token bucket. One NAPI instance runs a slot's queue, so nobody else writes here at the same time. */
+/* Token bucket. An NF sends by one device, one frame after the other, so nobody else writes here at the same time. */
 static __always_inline int within_rate(struct onvm_slot *slot, __u32 byte_count) {
     if (!slot->rate) return 1;
     __u64 now = bpf_ktime_get_ns(), elapsed = (now - slot->tokens_at) / NANOSECONDS_A_MICROSECOND;

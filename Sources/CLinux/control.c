@@ -8,6 +8,9 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/seccomp.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <signal.h>
 #include <string.h>
@@ -94,4 +97,25 @@ int CLinux_probe_tcx(void) {
 int CLinux_is_bpffs(const char *path) {
     struct statfs information;
     return statfs(path, &information) == 0 && (unsigned)information.f_type == BPF_FS_MAGIC;
+}
+
+int CLinux_probe_tap(void) {
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    return fd < 0 ? -1 : close(fd);
+}
+
+int CLinux_open_tap(const char *name, int send_buffer) {
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return -1;
+    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    strncpy(request.ifr_name, name, sizeof request.ifr_name - 1);
+    int header = sizeof(struct virtio_net_hdr);
+    if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) < 0
+        || ioctl(fd, TUNSETSNDBUF, &send_buffer) < 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
 }

@@ -1,7 +1,7 @@
 public import Linux
 public import XSK
 
-/// Everything an NF needs to start, as its manager decided it. Five descriptors travel with it.
+/// Everything an NF needs to start, as its manager decided it. Its descriptors travel with it.
 public struct Grant: Equatable, Sendable {
     /// Which NF to run, as in the topology's `nf:`.
     public var function: String
@@ -50,13 +50,16 @@ public struct GrantDescriptors: Equatable, Sendable {
     public var root: CInt
     /// Where an access log goes, opened O_APPEND, or -1.
     public var log: CInt
+    /// The TAP device that frames leave by, or -1: they leave by the socket.
+    public var tap: CInt
 
-    public init(xsk: CInt, umem: CInt, telemetry: CInt, root: CInt = -1, log: CInt = -1) {
+    public init(xsk: CInt, umem: CInt, telemetry: CInt, root: CInt = -1, log: CInt = -1, tap: CInt = -1) {
         self.xsk = xsk
         self.umem = umem
         self.telemetry = telemetry
         self.root = root
         self.log = log
+        self.tap = tap
     }
 }
 
@@ -105,6 +108,10 @@ public struct NFChannel: ~Copyable {
             present |= 2
             list.append(descriptors.log)
         }
+        if descriptors.tap >= 0 {
+            present |= 4
+            list.append(descriptors.tap)
+        }
         writer.append(present)
         try socket.send(writer.bytes, descriptors: list)
     }
@@ -151,7 +158,8 @@ public struct NFEnd: ~Copyable {
         guard rest.count == 3 + present.nonzeroBitCount else { throw .missingDescriptor("XSK, UMEM, telemetry or root") }
         let descriptors = GrantDescriptors(
             xsk: rest.removeFirst(), umem: rest.removeFirst(), telemetry: rest.removeFirst(),
-            root: present & 1 != 0 ? rest.removeFirst() : -1, log: present & 2 != 0 ? rest.removeFirst() : -1)
+            root: present & 1 != 0 ? rest.removeFirst() : -1, log: present & 2 != 0 ? rest.removeFirst() : -1,
+            tap: present & 4 != 0 ? rest.removeFirst() : -1)
         return (grant, descriptors)
     }
 

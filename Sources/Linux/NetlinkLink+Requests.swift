@@ -35,6 +35,7 @@ public struct LinkChange: Equatable, Sendable {
     public var isUp: Bool?
     public var alias: String?
     public var mtu: UInt32?
+    public var group: UInt32?
     /// No IPv6 link-local address of its own (IN6_ADDR_GEN_MODE_NONE).
     public var disablesIPv6AddressGeneration = false
 
@@ -89,6 +90,7 @@ extension NetlinkWriter {
             $0.linkHeader(index: change.index, flags: change.isUp == true ? up : 0, change: change.isUp == nil ? 0 : up)
             if let alias = change.alias { $0.attribute(Int(IFLA_IFALIAS), alias) }
             if let mtu = change.mtu { $0.attribute(Int(IFLA_MTU), mtu) }
+            if let group = change.group { $0.attribute(Int(IFLA_GROUP), group) }
             guard change.disablesIPv6AddressGeneration else { return }
             $0.nested(Int(IFLA_AF_SPEC)) {
                 $0.nested(Int(AF_INET6)) {

@@ -35,14 +35,16 @@ extension ServiceWorker where S: ~Copyable {
             let kick = transmit()
             telemetry.add(1, to: .heartbeat)
             var isPending = false
+            var hasMore = false
             switch kick {
             case .sent: linkIsDown = false
             case .pending: isPending = true
+            case .more: hasMore = true
             case .down: linkIsDown = true
             case .dead(let errno): return .socketDead(errno)
             }
             let reportsStatistics = now.nanoseconds &- lastStatistics.nanoseconds >= 1_000_000_000
-            if received > 0 {
+            if received > 0 || hasMore {
                 lastWork = now
                 if !reportsStatistics { continue }
             } else if now.nanoseconds &- lastWork.nanoseconds < spin.nanoseconds {
@@ -51,7 +53,7 @@ extension ServiceWorker where S: ~Copyable {
             report(statistics: reportsStatistics)
             if reportsStatistics { lastStatistics = now }
             if draining, stack.connectionCount == 0 { return .drained }
-            if received > 0 { continue }
+            if received > 0 || hasMore { continue }
             if sleep(channel: channel, isPending: isPending), handleCommand(manager, &channel) {
                 draining = true
                 drain()
@@ -92,8 +94,8 @@ extension ServiceWorker where S: ~Copyable {
         telemetry[.framesFree] = UInt64(port.freeFrames)
         telemetry[.framesInFlight] = UInt64(port.frameCount - port.freeFrames)
         telemetry[.requests] = service.requestCount
-        telemetry[.kicks] = port.kicks
-        telemetry[.kickRetries] = port.kickRetries
+        telemetry[.kicks] = port.kicks &+ tap.writes
+        telemetry[.kickRetries] = port.kickRetries &+ tap.retries
         guard statistics else { return }
         reportCounters()
     }

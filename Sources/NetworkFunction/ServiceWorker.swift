@@ -10,19 +10,22 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
     @usableFromInline var service: S
     @usableFromInline var stack: Stack
     @usableFromInline var port: XSKPort
+    /// Where frames leave, unless it is by the socket.
+    @usableFromInline var tap: TapPort
     @usableFromInline var table: ConnectionTable<S.State>
     @usableFromInline let telemetry: Telemetry
     @usableFromInline var now: Instant
     @usableFromInline var linkIsDown = false
 
     public init(
-        service: consuming S, stack: consuming Stack, port: consuming XSKPort, telemetry: consuming Telemetry,
-        connectionCapacity: Int
+        service: consuming S, stack: consuming Stack, port: consuming XSKPort, tap: consuming TapPort = TapPort(owning: -1),
+        telemetry: consuming Telemetry, connectionCapacity: Int
     ) throws(Errno) {
         table = try ConnectionTable(capacity: connectionCapacity)
         self.service = service
         self.stack = stack
         self.port = port
+        self.tap = tap
         self.telemetry = telemetry
         now = .current
     }
@@ -151,52 +154,6 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
             }
             settle(event.connection, event.events, event.reason)
         }
-    }
-
-    // MARK: Sending
-
-    /// Sends everything that may be sent now, in one kick.
-    @inlinable public mutating func transmit() -> XSKPort.Kick {
-        // The device may finish with frames long after the kick that gave them to it.
-        port.reclaim()
-        while let frame = port.takeFrame() {
-            // Safe: the frame is ours from `takeFrame` to `submit` or `putBack`.
-            var bytes = unsafe UnsafeMutableRawBufferPointer(start: frame.base, count: frame.capacity).mutableBytes
-            guard let segment = stack.nextSegment(into: &bytes, at: now) else {
-                port.putBack(frame)
-                break
-            }
-            if !segment.payload.isEmpty, !produce(segment, frame) {
-                port.putBack(frame)
-                stack.fail(segment)
-                runTimers()
-                continue
-            }
-            stack.seal(segment, &bytes)
-            port.submit(
-                frame, byteCount: segment.byteCount,
-                checksum: (start: segment.checksumStart, offset: segment.checksumOffset))
-            telemetry.add(1, to: .txPackets)
-            telemetry.add(UInt64(segment.byteCount), to: .txBytes)
-        }
-        let kick = port.flush()
-        // Out of frames, so more may be ready than was sent, and no event tells when the device gives one back.
-        if case .sent = kick, port.freeFrames == 0 { return .pending }
-        return kick
-    }
-
-    @inlinable mutating func produce(_ segment: Segment, _ frame: XSKPort.TransmitFrame) -> Bool {
-        guard let id = segment.connection, table.contains(id) else { return false }
-        var connection = connection(id)
-        // Safe: the stack keeps the payload inside the frame it was given.
-        var payload = unsafe UnsafeMutableRawBufferPointer(
-            start: frame.base + segment.payload.lowerBound, count: segment.payload.count
-        ).mutableBytes
-        let isProduced = unsafe service.produce(
-            &payload, at: segment.streamOffset, on: &connection, state: &table.pointer(id).pointee)
-        // A service that aborted is not told of the end it made itself.
-        if !isProduced, connection.requests.contains(.abort) { forget(id) }
-        return isProduced
     }
 
     // MARK: Draining

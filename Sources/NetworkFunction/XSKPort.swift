@@ -230,6 +230,8 @@ public import XSK
         case sent
         /// The kernel took part of it: call again soon.
         case pending
+        /// The kernel took it all, and there is more to send: call again at once.
+        case more
         /// The device is down; it may come back.
         case down
         /// The socket lost its device, or the kernel says it never will send: the slot must be rebuilt.

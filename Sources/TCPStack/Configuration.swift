@@ -38,6 +38,9 @@ public struct Configuration: Sendable {
     /// Whether a TCP checksum that equals the folded pseudo-header sum is right: true on virtual links only.
     public var trustsPartialChecksums = false
     public var transmitChecksum = TransmitChecksum.full
+    /// Whether a frame may hold more payload than a segment: the device cuts it into segments (TSO). A frame then holds
+    /// as many segments as it has room for, 64 KiB at most.
+    public var allowsSegmentation = false
     /// Offered options.
     public var usesTimestamps = true
     public var usesSelectiveAcknowledgment = true

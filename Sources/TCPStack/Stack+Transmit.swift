@@ -7,6 +7,8 @@ struct Plan {
     var sequence: SequenceNumber
     var byteCount: UInt32 = 0
     var hasFIN = false
+    /// Payload of each segment the device cuts it into, or 0 for one segment.
+    var cutByteCount: UInt32 = 0
     /// The record that is sent again.
     var record = noIndex
 }
@@ -30,7 +32,7 @@ extension Stack {
                 continue
             }
             let segment = write(index, plan, &frame)
-            burst &+= 1
+            burst &+= plan.segmentCount
             if !blocks[index].hasMore {
                 burst = 0
                 ready.remove(index)
@@ -55,7 +57,7 @@ extension Stack {
             if blocks[index].scoreboard.lostByteCount > 0, let plan = planRetransmission(index, room: room) {
                 return plan
             }
-            if let plan = planData(index, room: room) { return plan }
+            if let plan = planData(index, room: room, frameByteCount) { return plan }
             if !blocks[index].flags.isDisjoint(with: .probes), let plan = planProbe(index, room: room) {
                 return plan
             }
@@ -83,7 +85,7 @@ extension Stack {
 
     /// New data, with silly-window avoidance (RFC 9293 §3.8.6.2.1), and FIN.
     @inline(__always)
-    private mutating func planData(_ index: UInt32, room: UInt32) -> Plan? {
+    private mutating func planData(_ index: UInt32, room: UInt32, _ frameByteCount: Int) -> Plan? {
         guard blocks[index].state == .established || blocks[index].state == .closeWait else { return nil }
         let unsent = blocks[index].unsentByteCount
         let wantsFIN = blocks[index].flags.contains(.finish)
@@ -107,7 +109,7 @@ extension Stack {
             blocks[index].flags.insert(.windowLimited)
             return nil
         }
-        let hasFIN = wantsFIN && UInt64(byteCount) == unsent
+        var hasFIN = wantsFIN && UInt64(byteCount) == unsent
         // Nagle's algorithm (§3.7.4).
         if blocks[index].flags.contains(.nagle) && byteCount < room && !hasFIN && !isProbe
             && blocks[index].flightSize > 0
@@ -115,7 +117,15 @@ extension Stack {
             return nil
         }
         guard byteCount > 0 || hasFIN else { return nil }
-        return Plan(kind: .data, sequence: blocks[index].sendNext, byteCount: byteCount, hasFIN: hasFIN)
+        var cutByteCount: UInt32 = 0
+        if configuration.allowsSegmentation && byteCount == room && unsent > UInt64(room) && !isProbe {
+            byteCount = blocks[index].runByteCount(room: room, frameByteCount: frameByteCount)
+            hasFIN = wantsFIN && UInt64(byteCount) == unsent
+            cutByteCount = byteCount > room ? room : 0
+        }
+        return Plan(
+            kind: .data, sequence: blocks[index].sendNext, byteCount: byteCount, hasFIN: hasFIN,
+            cutByteCount: cutByteCount)
     }
 
     /// Probes that timers asked for.

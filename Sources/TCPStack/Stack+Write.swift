@@ -7,8 +7,8 @@ extension Stack {
         let segment =
             plan.kind == .synchronize
             ? writeSynchronize(index, &frame) : writeSegment(index, plan, &frame)
-        counters[.segmentsSent] &+= 1
-        blocks[index].segmentsSent &+= 1
+        counters[.segmentsSent] &+= UInt64(plan.segmentCount)
+        blocks[index].segmentsSent &+= UInt32(plan.segmentCount)
         blocks[index].noteSent(at: now)
         switch plan.kind {
         case .synchronize: sentSynchronize(index)
@@ -93,7 +93,8 @@ extension Stack {
         let end = start &+ byteCount
         return Segment(
             connection: id(index), byteCount: end, payload: start..<end, streamOffset: offset,
-            checksumStart: writer.transport)
+            checksumStart: writer.transport, cutByteCount: Int(plan.cutByteCount),
+            isIPv6: !blocks[index].identity.peer.isIPv4)
     }
 
     private mutating func noteWindowClosed(_ index: UInt32) {

@@ -31,7 +31,10 @@ public final class SimulatedHost {
     public var traffic: Traffic
     /// By connection, in the order they were established or opened.
     public private(set) var streams: [ConnectionID: Stream] = [:]
+    /// Frames given to the device, and the longest; with segmentation offload it makes more and shorter ones of them.
     public private(set) var segmentCount = 0
+    public private(set) var longestFrame = 0
+    private let cuts: Bool
     private let salt: UInt64
     private let peerSalt: UInt64
     private var frame: [UInt8]
@@ -41,7 +44,8 @@ public final class SimulatedHost {
         self.traffic = traffic
         salt = isServer ? 7 : 3
         peerSalt = isServer ? 3 : 7
-        frame = [UInt8](repeating: 0, count: configuration.mtu + 18)
+        cuts = configuration.allowsSegmentation
+        frame = [UInt8](repeating: 0, count: (cuts ? 65_535 : configuration.mtu) + 18)
     }
 
     /// The streams' content: byte `offset` is entry `(offset + salt) % period`. The period is prime, so that a stream
@@ -125,7 +129,12 @@ public final class SimulatedHost {
             }
             stack.seal(segment, &bytes)
             segmentCount += 1
-            send(Array(frame[..<segment.byteCount]))
+            longestFrame = max(longestFrame, segment.byteCount)
+            if cuts {
+                for piece in SegmentCutter.cut(frame, segment) { send(piece) }
+            } else {
+                send(Array(frame[..<segment.byteCount]))
+            }
         }
     }
 

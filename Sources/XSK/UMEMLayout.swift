@@ -27,9 +27,10 @@ public struct UMEMLayout: Equatable, Sendable {
     ///   - frames: Chunks in all; half receive, half transmit, rounded down to a power of two and to
     ///     `mostTransmitFrames`.
     ///   - multiBuffer: Whether frames may span chunks. If not, the chunk must hold a whole frame.
+    ///   - transmits: Whether the socket also sends; without it there are no transmit frames.
     /// - Returns: nil when a frame of `mtu` bytes cannot be held: see `largestSingleBufferMTU`.
     public static func fitting(
-        mtu: UInt32, frames: UInt32, multiBuffer: Bool, transmitMetadata: Bool
+        mtu: UInt32, frames: UInt32, multiBuffer: Bool, transmitMetadata: Bool, transmits: Bool = true
     ) -> UMEMLayout? {
         let frameByteCount = mtu + Self.linkHeaderByteCount
         let receiveFits = { (chunk: UInt32) in frameByteCount + Self.kernelHeadroom <= chunk }
@@ -41,7 +42,7 @@ public struct UMEMLayout: Equatable, Sendable {
         let perFrame = (frameByteCount + metadata + chunk - 1) / chunk
         guard perFrame == 1 || multiBuffer else { return nil }
         let half = max(64, powerOfTwo(atMost: frames / 2))
-        let transmitFrames = min(max(half / perFrame, 64), Self.mostTransmitFrames)
+        let transmitFrames = transmits ? min(max(half / perFrame, 64), Self.mostTransmitFrames) : 0
         return UMEMLayout(
             chunkByteCount: chunk, receiveChunks: half, transmitChunks: transmitFrames * perFrame,
             chunksPerTransmitFrame: perFrame, transmitMetadataByteCount: metadata)
@@ -66,8 +67,9 @@ public struct UMEMLayout: Equatable, Sendable {
     public var receiveRingSlots: UInt32 { receiveChunks }
     /// Slots of the FILL ring: every receive chunk has one, always.
     public var fillRingSlots: UInt32 { receiveChunks }
-    /// Slots of the TX and COMPLETION rings: every descriptor that can be in flight has one.
-    public var transmitRingSlots: UInt32 { Self.powerOfTwo(atLeast: transmitChunks) }
+    /// Slots of the TX and COMPLETION rings: every descriptor that can be in flight has one. A socket that sends nothing
+    /// has them too, because bind(2) asks for the second.
+    public var transmitRingSlots: UInt32 { Self.powerOfTwo(atLeast: max(transmitChunks, 2)) }
 
     private static func powerOfTwo(atMost value: UInt32) -> UInt32 {
         value == 0 ? 0 : 1 << (31 - UInt32(value.leadingZeroBitCount))

@@ -1,3 +1,4 @@
+import Glibc
 import NetworkFunction
 
 /// Frames that an isolated NF must not be able to send, made from one that it may send.
@@ -36,6 +37,43 @@ struct Forgery {
         }
     }
 
+    /// The same by a TAP device.
+    func sendAll(by tap: borrowing TapPort) {
+        for _ in 0..<20 {
+            for frame in frames { write(header(), frame, tap) }
+        }
+    }
+
+    /// Frames that may pass, with headers for the kernel that lie about them: nothing but the NF's own stream comes of it.
+    func sendLies(by tap: borrowing TapPort) {
+        let long = make("proper", byteCount: 3_000) { _ in }
+        for _ in 0..<20 {
+            for kind in [0, 1, 3, 4, 5, 0x81, 0x85, 0xFF] as [UInt8] {
+                for length in [0, 1, 14, 33, 54, 60, 3_000, 65_535] as [UInt16] {
+                    for cut in [0, 1, 47, 536, 65_535] as [UInt16] {
+                        write(header(kind: kind, headers: length, cut: cut), long, tap)
+                        write(header(kind: kind, headers: length, cut: cut, start: 65_000), long, tap)
+                        write(header(kind: kind, headers: length, cut: cut, offset: 65_000), long, tap)
+                    }
+                }
+            }
+        }
+        // Longer than any packet.
+        write(header(kind: 1, headers: 54, cut: 1_448), long + [UInt8](repeating: 0, count: 90_000), tap)
+    }
+
+    private func header(
+        kind: UInt8 = 0, headers: UInt16 = 0, cut: UInt16 = 0, start: UInt16 = 34, offset: UInt16 = 16
+    ) -> [UInt8] {
+        [1, kind] + [headers, cut, start, offset].flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
+    }
+
+    private func write(_ header: [UInt8], _ frame: [UInt8], _ tap: borrowing TapPort) {
+        let bytes = header + frame
+        // Refused or not: what matters is what comes through.
+        _ = unsafe Glibc.write(tap.descriptor, bytes, bytes.count)
+    }
+
     private var frames: [[UInt8]] {
         [
             make("proper") { _ in },
@@ -60,9 +98,10 @@ struct Forgery {
         ]
     }
 
-    private func make(_ name: String, _ change: (inout [UInt8]) -> Void) -> [UInt8] {
+    private func make(_ name: String, byteCount: Int = 0, _ change: (inout [UInt8]) -> Void) -> [UInt8] {
         var frame = proper
-        let payload = Array("HOSTILE-\(name)".utf8)
+        var payload = Array("HOSTILE-\(name)".utf8)
+        payload += [UInt8](repeating: 0x20, count: max(0, byteCount - payload.count))
         let total = 40 + payload.count
         frame[16] = UInt8(total >> 8)
         frame[17] = UInt8(total & 255)

@@ -14,16 +14,19 @@ import NetworkFunction
     private static func run(_ start: consuming NFStart) throws(NFStartError) -> RunResult {
         let attack = start.grant.configuration.split(separator: "\n").first { $0.hasPrefix("attack=") }?.dropFirst(7)
         var port = try start.openPort()
+        let tap = start.openTap()
         try start.enterSandbox(socket: port.rawDescriptor) { _ in }
         guard try start.waitForWord() else { return .drained }
         let frame = waitForFrame(&port)
         switch attack {
+        case "frames" where tap.isOpen: Forgery(answering: frame).sendAll(by: tap)
         case "frames": Forgery(answering: frame).sendAll(by: &port)
+        case "headers": Forgery(answering: frame).sendLies(by: tap)
         case "rings": spoilRings(&port)
         case "channel": babble(descriptor: start.channelDescriptor)
         case "hang": while true {}
         case "crash": unsafe crash()
-        case let call?: makeCall(call)
+        case let call?: makeCall(call, tap.descriptor)
         case nil: throw NFStartError("option attack is missing")
         }
         // Whoever gets here was not killed for what it did.
@@ -43,7 +46,7 @@ import NetworkFunction
     }
 
     /// One system call that is on no allow-list; the kernel kills the process for it.
-    private static func makeCall(_ name: Substring) {
+    private static func makeCall(_ name: Substring, _ tap: CInt) {
         switch name {
         case "open": _ = unsafe open("/etc/passwd", O_RDONLY)
         case "socket": _ = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
@@ -53,6 +56,8 @@ import NetworkFunction
         case "namespace": _ = CLinux_unshare(CInt(CLINUX_CLONE_NEWNET))
         case "code": _ = unsafe mmap(nil, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         case "descriptor": _ = unsafe mmap(nil, 4096, PROT_READ, MAP_SHARED, 4, 0)
+        case "tap-read": _ = unsafe read(tap, UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 8), 64)
+        case "tap-ioctl": _ = unsafe CLinux_ethtool(tap, "lo", UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 8))
         default: fatalError("unknown attack \(name)")
         }
     }

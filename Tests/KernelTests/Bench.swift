@@ -98,14 +98,22 @@ final class Bench {
 
     /// Runs `egress` on a frame that the NF of the slot sent.
     func egress(
-        _ frame: PacketBuilder, from slot: UInt32, _ verdict: Egress, _ counters: String...,
-        location: Testing.SourceLocation = #_sourceLocation
+        _ frame: PacketBuilder, from slot: UInt32, cutInto segmentByteCount: UInt32 = 0, _ verdict: Egress,
+        _ counters: String..., location: Testing.SourceLocation = #_sourceLocation
     ) throws {
         try steering.maps.slotDevices.update(Self.device, slot)
         let before = try snapshot()
-        let result = try steering.maps.egress.testRun(frame.bytes)
+        let result = try steering.maps.egress.testRun(frame.bytes, context: Self.context(segmentByteCount))
         #expect(Egress(rawValue: result.verdict) == verdict, sourceLocation: location)
         #expect(try moved(since: before) == Set(counters), sourceLocation: location)
+    }
+
+    /// struct __sk_buff of <linux/bpf.h>: 192 bytes, gso_size at 176; empty: the default.
+    private static func context(_ segmentByteCount: UInt32) -> [UInt8] {
+        guard segmentByteCount > 0 else { return [] }
+        var buffer = [UInt8](repeating: 0, count: 192)
+        for index in 0..<4 { buffer[176 + index] = UInt8(truncatingIfNeeded: segmentByteCount >> UInt32(8 * index)) }
+        return buffer
     }
 
     func snapshot() throws -> [String: UInt64] {

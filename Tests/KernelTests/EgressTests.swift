@@ -36,6 +36,17 @@ struct EgressTests {
         #expect(counters["sent_bytes"] == UInt64(54 + 54 + 45 + 3054))
     }
 
+    @Test("a run of segments is cut into sensible ones, or not at all", arguments: [1, 47, 48, 1448] as [UInt32])
+    func segmentation(segmentByteCount: UInt32) throws {
+        try bind()
+        let run = Self.answer.with { $0.payload = [UInt8](repeating: 7, count: 3000) }
+        if segmentByteCount < 48 {
+            try bench.egress(run, from: 0, cutInto: segmentByteCount, .drop, "egress_drop_malformed")
+        } else {
+            try bench.egress(run, from: 0, cutInto: segmentByteCount, .redirect, "egress_sent")
+        }
+    }
+
     static let violations: [(String, PacketBuilder, String)] = [
         ("another client", answer.with { $0.destination = [10, 0, 0, 3] }, "egress_drop_destination"),
         (

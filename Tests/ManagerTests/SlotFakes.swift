@@ -93,7 +93,9 @@ final class FakeLauncher: NetworkFunctionLauncher {
 
     init(_ journal: Journal) { self.journal = journal }
 
-    func launch(slot: UInt32, token: UInt64, service: Topology.Service) throws -> any NetworkFunctionProcess {
+    func launch(
+        slot: UInt32, token: UInt64, service: Topology.Service, tap: SlotTap?
+    ) throws -> any NetworkFunctionProcess {
         if let failure { throw failure }
         journal.note("launch \(slot)")
         let process = FakeProcess(slot: slot, token: token, journal: journal)
@@ -109,11 +111,13 @@ final class FakeDevices: SlotDeviceMaker {
 
     init(_ journal: Journal) { self.journal = journal }
 
-    func create(slots: [UInt32]) throws -> [SlotDevice] {
+    func create(slots: [UInt32], sendBy: Topology.Transmit) throws -> [SlotDevice] {
         if let failure { throw failure }
         for slot in slots { journal.note("create \(slot)") }
         return slots.map { SlotDevice(hostIndex: $0 * 2 + 10, nfIndex: $0 * 2 + 11) }
     }
+
+    func remove(_ device: SlotDevice) { journal.note("remove devices \(device.hostIndex) and \(device.nfIndex)") }
 }
 
 /// A slot table among fakes, with a clock that the test moves.

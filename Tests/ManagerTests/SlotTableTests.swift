@@ -192,7 +192,7 @@ import Testing
         scene.dies(0)
         scene.settle()
         let journal = scene.journal.take()
-        #expect(journal.prefix(2) == ["unbind 0", "kill 0"])
+        #expect(journal.prefix(3) == ["remove devices 10 and 11", "unbind 0", "kill 0"])
         #expect(journal.filter { $0 == "create 0" }.count == 1)
         #expect(scene.state(0) == .idle)
         #expect(scene.pool.ended == [.deviceLost: 1])

@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 import Linux
 import NetworkFunction
 import TCPStack
@@ -27,6 +28,9 @@ final class FakeWire {
     private var client: Stack
     private(set) var connection: ConnectionID
     private(set) var receivedByteCount = 0
+    private var tap = FileDescriptor(owning: -1)
+    /// Of the frames that came by the TAP.
+    private(set) var headers: [virtio_net_hdr] = []
     private(set) var clientEvents: ConnectionEvents = []
     var now = Instant(nanoseconds: 1_000_000_000)
 
@@ -74,6 +78,46 @@ final class FakeWire {
         return count
     }
 
+    /// An NF's TAP device, and the other end of it, which keeps some frames.
+    func makeTap() throws -> TapPort {
+        var ends: (CInt, CInt) = (-1, -1)
+        let result = unsafe withUnsafeMutableBytes(of: &ends) {
+            unsafe socketpair(
+                AF_UNIX, CInt(SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue), 0,
+                $0.baseAddress!.assumingMemoryBound(to: CInt.self))
+        }
+        try Errno.check(result)
+        tap = FileDescriptor(owning: ends.1)
+        return TapPort(owning: ends.0)
+    }
+
+    /// Takes what the NF wrote to its TAP device, as the kernel does, to the client; returns the frames' sizes.
+    func carryFromTap() -> [Int] {
+        var sizes: [Int] = []
+        var bytes = [UInt8](repeating: 0, count: 70_000)
+        while true {
+            let count = unsafe read(tap.rawValue, &bytes, bytes.count)
+            guard count > 10 else { return sizes }
+            sizes.append(count - 10)
+            let header = unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: virtio_net_hdr.self) }
+            headers.append(header)
+            let frame = Array(bytes[10..<count])
+            let segment = Segment(
+                connection: nil, byteCount: frame.count, payload: Int(header.hdr_len)..<frame.count, streamOffset: 0,
+                checksumStart: Int(header.csum_start), cutByteCount: Int(header.gso_size))
+            for piece in SegmentCutter.cut(frame, segment) { take(unsafe piece.span.bytes) }
+        }
+    }
+
+    private func take(_ frame: RawSpan) {
+        let arrival = client.receive(frame, at: now)
+        clientEvents.formUnion(arrival.events)
+        receivedByteCount += arrival.payload.count
+        if !arrival.payload.isEmpty {
+            clientEvents.formUnion(client.deliver(arrival, consumed: arrival.payload.count, frame: frame))
+        }
+    }
+
     /// Takes what the NF sent to the client and completes the frames; returns how many.
     func carryToClient() -> Int {
         let count = transmit.refreshedAvailable(limit: 64)
@@ -82,12 +126,7 @@ final class FakeWire {
             let frame = unsafe UnsafeRawBufferPointer(
                 start: umem.base + Int(descriptor.addr), count: Int(descriptor.len)
             ).bytes
-            let arrival = client.receive(frame, at: now)
-            clientEvents.formUnion(arrival.events)
-            receivedByteCount += arrival.payload.count
-            if !arrival.payload.isEmpty {
-                clientEvents.formUnion(client.deliver(arrival, consumed: arrival.payload.count, frame: frame))
-            }
+            take(frame)
             _ = completion.append(descriptor.addr)
         }
         transmit.release(count)

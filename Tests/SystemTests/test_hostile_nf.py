@@ -13,7 +13,7 @@ from platform_under_test import Onvm, client_of, web
 pytestmark = pytest.mark.product
 
 HOSTILE = ONVM.with_name("onvm-nf-hostile")
-CALLS = ["open", "socket", "fork", "kill", "setuid", "namespace", "code", "descriptor"]
+CALLS = ["open", "socket", "fork", "kill", "setuid", "namespace", "code", "descriptor", "tap-read", "tap-ioctl"]
 
 
 @pytest.fixture
@@ -21,11 +21,12 @@ def hostile(bed, tmp_path, documents):
     """Starts a service of hostile NFs with one attack; a manager each, ended with the test."""
     servers = []
 
-    def start(attack):
+    def start(attack, transmit="tap"):
         tmp_path.chmod(0o755)
         server = Onvm(tmp_path)
         servers.append(server)
-        topology = web(documents.root, idle=2, options={"attack": attack}).replace("nf: web-server", "nf: hostile")
+        topology = web(documents.root, idle=2, options={"attack": attack}).replace(
+            "nf: web-server", f"nf: hostile\n    transmit: {transmit}")
         server.start(topology, arguments=("--nf-program", HOSTILE))
         return server
 
@@ -73,8 +74,9 @@ class Listener:
         return {name.decode() for name in self.names}
 
 
-def test_it_can_only_answer_its_client(hostile):
-    server = hostile("frames")
+@pytest.mark.parametrize("transmit", ["tap", "socket"])
+def test_it_can_only_answer_its_client(hostile, transmit):
+    server = hostile("frames", transmit)
     listener = Listener(CLIENT, "client0")
     with knock():
         time.sleep(2)
@@ -83,6 +85,16 @@ def test_it_can_only_answer_its_client(hostile):
     refused = {name: count for name, count in counters.items() if "egress" in name and count}
     assert sum(refused.values()) >= 200, f"what egress refused is not counted: {counters}"
     assert len(refused) >= 6, f"the causes are not told apart: {refused}"
+
+
+def test_lies_about_segments_change_nothing(hostile):
+    """Headers of struct virtio_net_hdr that make no sense: the host stands, and the wire carries the NF's own stream."""
+    server = hostile("headers")
+    listener = Listener(CLIENT, "client0")
+    with knock():
+        time.sleep(2)
+    assert listener.end() <= {"HOSTILE-proper"}
+    assert server.status()["counters"]["egress_drop_malformed"] > 0
 
 
 def test_another_clients_nf_does_not_hear_it(hostile):

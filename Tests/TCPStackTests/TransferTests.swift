@@ -77,6 +77,7 @@ import Testing
             $0.transmissionCapacity = draw([1, 16, 4_096])
             $0.reassemblyCapacity = draw([4, 4_096])
             $0.keepaliveIdle = draw([nil, .seconds(1)])
+            $0.allowsSegmentation = draw([false, true])
         }
         simulation.client.traffic.readLimit = draw([.max, 1_000, 20_000])
         simulation.server.traffic.readLimit = draw([.max, 1_000, 20_000])

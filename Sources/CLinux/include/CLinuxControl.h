@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
+#include <linux/virtio_net.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -46,3 +47,10 @@ const char *CLinux_signal_name(int signal);
 int CLinux_probe_tcx(void);
 /// Whether a BPF file system is mounted at `path` (statfs(2)).
 int CLinux_is_bpffs(const char *path);
+
+/// Makes a TAP device `name` whose frames carry a struct virtio_net_hdr of 10 bytes in the host's byte order
+/// (TUNSETIFF with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR), and the descriptor that is its one end, non-blocking. Frames
+/// written and not yet passed on may take `send_buffer` bytes of kernel memory. The device goes with the last descriptor.
+int CLinux_open_tap(const char *name, int send_buffer);
+/// Whether there can be TAP devices: 0, or -1.
+int CLinux_probe_tap(void);

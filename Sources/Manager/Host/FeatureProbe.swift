@@ -11,6 +11,8 @@ public struct KernelFeatures: Equatable, Sendable {
     public var multiBuffer: Bool
     /// The kernel fills in the checksums of what NFs send.
     public var transmitMetadata: Bool
+    /// TAP devices (/dev/net/tun), by which NFs send runs of segments in one piece.
+    public var tap: Bool
     public var tcx: Bool
     /// The ABI version, 0 without Landlock.
     public var landlockVersion: Int
@@ -22,7 +24,7 @@ public struct KernelFeatures: Equatable, Sendable {
         let sockets = try probeSockets()
         return KernelFeatures(
             xdpSockets: sockets.available, multiBuffer: sockets.multiBuffer,
-            transmitMetadata: sockets.transmitMetadata, tcx: CLinux_probe_tcx() == 0,
+            transmitMetadata: sockets.transmitMetadata, tap: Tap.isAvailable, tcx: CLinux_probe_tcx() == 0,
             landlockVersion: max(0, Int(CLinux_landlock_version())), seccomp: CLinux_seccomp_available() == 0,
             bpffsMounted: BPFFileSystem.isMounted)
     }

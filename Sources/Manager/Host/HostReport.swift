@@ -75,6 +75,10 @@ extension KernelFeatures {
         return [
             ("AF_XDP sockets", xdpSockets, "needed"),
             ("XDP_USE_SG, frames of many buffers", multiBuffer, "MTU above \(LargestMTU.singleBuffer)"),
+            (
+                "TAP devices (/dev/net/tun)", tap,
+                tap ? "NFs send up to 64 KiB at a time" : "NFs send by their sockets, packet by packet: slower"
+            ),
             ("TX metadata", transmitMetadata, transmitMetadata ? metadata : "NFs compute checksums themselves"),
             ("tcx", tcx, "the egress program attaches by \(tcx ? "a link" : "clsact")"),
             (

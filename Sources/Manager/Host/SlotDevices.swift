@@ -3,10 +3,17 @@ import Glibc
 import Linux
 import Logging
 
-/// How the veth pairs of slots are set up, all in one place.
+/// How the devices of slots are set up, all in one place.
 struct SlotDeviceSettings {
     /// Bytes of the largest IP packet: the ports' MTU.
     var mtu: UInt32
+    /// Whether there can be TAP devices.
+    var hasTap: Bool
+    /// Kernel memory that an NF's frames may take until a client's stack or a driver has them, in bytes: enough for some
+    /// frames of 64 KiB, too little for a long queue (the limit is TCP Small Queues' idea, at the NF's size).
+    var tapSendByteCount = 1 << 20
+    // The rest is for NFs that send by their sockets.
+
     /// TCP segmentation off at the NF's end: veth aggregates only what a peer without it sends
     /// (veth_skb_is_eligible_for_gro in drivers/net/veth.c).
     var networkFunctionSegments = false
@@ -18,7 +25,7 @@ struct SlotDeviceSettings {
     var queueLimit: UInt32 = 0
 }
 
-/// Makes and removes the veth pairs of an instance over rtnetlink.
+/// Makes and removes the devices of an instance's slots.
 final class SlotDevices: SlotDeviceMaker {
     private let names: SlotDeviceNames
     private let settings: SlotDeviceSettings
@@ -43,7 +50,8 @@ final class SlotDevices: SlotDeviceMaker {
         if view < 0 { log.warning("no view of sysfs (\(Errno.current)): slots poll without kernel threads") }
     }
 
-    func create(slots: [UInt32]) throws -> [SlotDevice] {
+    func create(slots: [UInt32], sendBy: Topology.Transmit) throws -> [SlotDevice] {
+        let hasTap = settings.hasTap && sendBy == .tap
         let pairs = slots.map {
             VethPair(
                 host: names.host($0), networkFunction: names.networkFunction($0), mtu: settings.mtu,
@@ -51,18 +59,45 @@ final class SlotDevices: SlotDeviceMaker {
         }
         let indices = try netlink.createVethPairs(pairs)
         do {
-            for pair in pairs { try prepare(pair) }
+            for pair in pairs { try prepare(pair, sends: !hasTap) }
             try netlink.change(indices.flatMap { [change($0.host), change($0.networkFunction)] })
-            for (pair, index) in zip(pairs, indices) { finish(pair, index) }
+            for (pair, index) in zip(pairs, indices) { finish(pair, index, sends: !hasTap) }
         } catch {
             try? netlink.deleteLinks(indices: indices.map(\.host))
             throw error
         }
-        return indices.map { SlotDevice(hostIndex: $0.host, nfIndex: $0.networkFunction) }
+        var devices = indices.map { SlotDevice(hostIndex: $0.host, nfIndex: $0.networkFunction) }
+        guard hasTap else { return devices }
+        do {
+            for (position, slot) in slots.enumerated() { devices[position].tap = try makeTap(slot) }
+        } catch {
+            try? netlink.deleteLinks(indices: indices.map(\.host))
+            throw error
+        }
+        return devices
     }
 
+    /// What it makes goes with the last descriptor, so a failure needs no clean-up.
+    private func makeTap(_ slot: UInt32) throws -> SlotTap {
+        let name = names.tap(slot)
+        let descriptor: FileDescriptor
+        do {
+            descriptor = try Tap.make(name, sendByteCount: settings.tapSendByteCount)
+        } catch {
+            throw HostError("cannot make the TAP device \(name) (/dev/net/tun): \(error)")
+        }
+        if hasIPv6 { try writeFile("/proc/sys/net/ipv6/conf/\(name)/disable_ipv6", "1") }
+        let tap = SlotTap(index: unsafe if_nametoindex(name), descriptor: descriptor)
+        var change = change(tap.index)
+        change.group = names.group(of: slot)
+        try netlink.change([change])
+        return tap
+    }
+
+    func remove(_ device: SlotDevice) { try? netlink.deleteLinks(indices: device.indices) }
+
     /// While the devices are down: nothing of the host's own must leave by them once they are up.
-    private func prepare(_ pair: VethPair) throws {
+    private func prepare(_ pair: VethPair, sends: Bool) throws {
         if hasIPv6 {
             for device in [pair.host, pair.networkFunction] {
                 try writeFile("/proc/sys/net/ipv6/conf/\(device)/disable_ipv6", "1")
@@ -71,7 +106,7 @@ final class SlotDevices: SlotDeviceMaker {
         let segmentation = featureNames.tcpSegmentation.map { ($0, settings.networkFunctionSegments) }
         try ethtool.setFeatures(
             Dictionary(uniqueKeysWithValues: segmentation), of: pair.networkFunction, featureNames)
-        try ethtool.setFeatures(["rx-gro": settings.hostAggregates], of: pair.host, featureNames)
+        try ethtool.setFeatures(["rx-gro": settings.hostAggregates && sends], of: pair.host, featureNames)
     }
 
     private func change(_ index: UInt32) -> LinkChange {
@@ -83,11 +118,11 @@ final class SlotDevices: SlotDeviceMaker {
     }
 
     /// What needs devices that are up. These only make NFs faster, so a refusal is not an error.
-    private func finish(_ pair: VethPair, _ indices: VethIndices) {
-        if settings.queueLimit > 0 {
+    private func finish(_ pair: VethPair, _ indices: VethIndices, sends: Bool) {
+        if settings.queueLimit > 0, sends {
             try? netlink.setPacketFIFO(index: indices.networkFunction, packetLimit: settings.queueLimit)
         }
-        guard settings.hostPollsInThread, let sysfs else { return }
+        guard settings.hostPollsInThread, sends, let sysfs else { return }
         let path = "class/net/\(pair.host)/threaded"
         let file = unsafe openat(sysfs.rawValue, path, O_WRONLY | O_CLOEXEC)
         guard file >= 0 else { return }
@@ -98,7 +133,7 @@ final class SlotDevices: SlotDeviceMaker {
     }
 
     /// Deletes every device of the instance, whoever made it.
-    /// - Returns: How many pairs there were.
+    /// - Returns: How many slots had some.
     @discardableResult
     static func removeAll(of names: SlotDeviceNames) throws -> Int {
         var netlink = try NetlinkSocket()
@@ -108,9 +143,9 @@ final class SlotDevices: SlotDeviceMaker {
         where names.isOwn(group: group) && members.allSatisfy(names.owns) {
             try netlink.deleteLinks(group: group)
         }
-        // Deleting one end deletes the other, so half of these have gone by then.
+        // Deleting one end of a pair deletes the other, so some of these have gone by then.
         if !own.isEmpty { try netlink.deleteLinks(indices: try netlink.links().filter(names.owns).map(\.index)) }
-        return (own.count + 1) / 2
+        return Set(own.map { SlotDeviceNames.number($0.name) }).count
     }
 }
 
@@ -122,6 +157,7 @@ struct SlotDeviceNames: Equatable {
 
     func host(_ slot: UInt32) -> String { "onvm\(firstNumber + slot)h" }
     func networkFunction(_ slot: UInt32) -> String { "onvm\(firstNumber + slot)n" }
+    func tap(_ slot: UInt32) -> String { "onvm\(firstNumber + slot)t" }
     var alias: String { "onvm:\(instance)" }
 
     /// Devices are deleted by group: one grace period for all, under the lock that every other change of the host's
@@ -135,14 +171,14 @@ struct SlotDeviceNames: Equatable {
 
     /// A device that died with its manager before it got its alias is known by its group.
     func owns(_ link: Link) -> Bool {
-        link.kind == "veth"
+        (link.kind == "veth" || link.kind == "tun")
             && (link.alias == alias
                 || (link.alias.isEmpty && isOwn(group: link.group) && Self.number(link.name) != nil))
     }
 
     /// The number in a slot device's name.
     static func number(_ name: String) -> UInt32? {
-        guard name.hasPrefix("onvm"), let end = name.last, end == "h" || end == "n" else { return nil }
+        guard name.hasPrefix("onvm"), let end = name.last, "hnt".contains(end) else { return nil }
         return UInt32(name.dropFirst(4).dropLast())
     }
 

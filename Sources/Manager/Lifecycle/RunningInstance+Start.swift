@@ -63,8 +63,12 @@ extension RunningInstance {
 
     private func makeSlots(_ steering: Steering, _ features: KernelFeatures) throws {
         let mtu = ports.map(\.link.mtu).max() ?? 1500
+        if !features.tap, options.topology.services.contains(where: { $0.transmit == .tap }) {
+            log.warning(
+                "there is no /dev/net/tun (modprobe tun): NFs send packet by packet, at a fraction of the speed")
+        }
         let names = SlotDeviceNames.free(instance: options.topology.instance, among: try hostPorts.links())
-        let devices = try SlotDevices(names: names, settings: SlotDeviceSettings(mtu: mtu), log: log)
+        let devices = try SlotDevices(names: names, settings: SlotDeviceSettings(mtu: mtu, hasTap: features.tap), log: log)
         var granted: Grant.Features = []
         if ports.contains(where: \.isVirtual) { granted.insert(.virtualPort) }
         if features.multiBuffer { granted.insert(.multiBuffer) }
@@ -109,7 +113,7 @@ extension RunningInstance {
     private func compareLinks() {
         guard let present = try? hostPorts.links() else { return }
         let indices = Set(present.map(\.index))
-        let ours = slots.slots.compactMap(\.device).flatMap { [$0.hostIndex, $0.nfIndex] } + ports.map(\.link.index)
+        let ours = slots.slots.compactMap(\.device).flatMap(\.indices) + ports.map(\.link.index)
         for index in ours where !indices.contains(index) { linkRemoved(index) }
     }
 

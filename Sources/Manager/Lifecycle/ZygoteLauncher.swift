@@ -150,12 +150,14 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
 
     // MARK: Processes
 
-    func launch(slot: UInt32, token: UInt64, service: Topology.Service) throws -> any NetworkFunctionProcess {
+    func launch(
+        slot: UInt32, token: UInt64, service: Topology.Service, tap: SlotTap?
+    ) throws -> any NetworkFunctionProcess {
         guard let zygote else { throw LaunchError("the zygote is being restarted") }
         let multiBuffer = settings.features.contains(.multiBuffer)
         let wanted = UMEMLayout.fitting(
             mtu: settings.mtu, frames: UInt32(service.umem.frameCount), multiBuffer: multiBuffer,
-            transmitMetadata: settings.features.contains(.checksumOffload))
+            transmitMetadata: settings.features.contains(.checksumOffload), transmits: tap == nil)
         guard let wanted else {
             throw LaunchError(
                 "MTU \(settings.mtu) needs XDP_USE_SG (Linux 6.6); without it \(LargestMTU.singleBuffer) at most"
@@ -176,7 +178,8 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
             grant,
             descriptors: GrantDescriptors(
                 xsk: xsk.descriptor.rawValue, umem: memory.rawValue, telemetry: page.rawValue,
-                root: roots[service.id]?.rawValue ?? -1, log: logs[service.id]?.rawValue ?? -1))
+                root: roots[service.id]?.rawValue ?? -1, log: logs[service.id]?.rawValue ?? -1,
+                tap: tap?.descriptor.rawValue ?? -1))
         let userID = settings.firstUserID + slot
         try zygote.client.spawn(
             SpawnRequest(token: token, userID: userID, cpu: core(for: service)), channel: pair.second)

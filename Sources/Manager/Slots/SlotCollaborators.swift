@@ -2,15 +2,35 @@ import Handover
 import Linux
 import XSK
 
-/// The veth pair of a slot.
+/// The devices of a slot: a veth pair, by which its NF receives, and where the host has them a TAP, by which it sends.
 struct SlotDevice: Equatable {
     var hostIndex: UInt32
     var nfIndex: UInt32
+    var tap: SlotTap?
+
+    func has(_ index: UInt32) -> Bool { hostIndex == index || nfIndex == index || tap?.index == index }
+
+    var indices: [UInt32] { [hostIndex, nfIndex] + (tap.map { [$0.index] } ?? []) }
 }
 
-/// Makes veth pairs; both ends are up when `create` returns.
+/// A TAP device, and the descriptor it lives by.
+final class SlotTap: Equatable {
+    let index: UInt32
+    let descriptor: FileDescriptor
+
+    init(index: UInt32, descriptor: consuming FileDescriptor) {
+        self.index = index
+        self.descriptor = descriptor
+    }
+
+    static func == (left: SlotTap, right: SlotTap) -> Bool { left === right }
+}
+
+/// Makes slots' devices; all are up when `create` returns.
 protocol SlotDeviceMaker: AnyObject {
-    func create(slots: [UInt32]) throws -> [SlotDevice]
+    func create(slots: [UInt32], sendBy: Topology.Transmit) throws -> [SlotDevice]
+    /// Removes what is left of a slot that lost one of its devices.
+    func remove(_ device: SlotDevice)
 }
 
 /// Starts NF processes. What becomes of one is told to the `SlotTable` as events that carry its token.
@@ -18,7 +38,10 @@ protocol NetworkFunctionLauncher: AnyObject {
     /// False while the zygote is being restarted.
     var isAvailable: Bool { get }
     /// Makes packet memory and an AF_XDP socket that nobody had before and asks for a process that gets them.
-    func launch(slot: UInt32, token: UInt64, service: Topology.Service) throws -> any NetworkFunctionProcess
+    /// - Parameter tap: What it sends by; nil: its socket.
+    func launch(
+        slot: UInt32, token: UInt64, service: Topology.Service, tap: SlotTap?
+    ) throws -> any NetworkFunctionProcess
 }
 
 /// The manager's hold on one NF process and on what was made for it.

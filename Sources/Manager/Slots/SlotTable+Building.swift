@@ -24,7 +24,9 @@ extension SlotTable {
         let missing = ids.filter { self[$0].device == nil }
         do {
             if !missing.isEmpty {
-                for (id, device) in zip(missing, try devices.create(slots: missing)) { self[id].device = device }
+                // The chosen slots are of one service.
+                let made = try devices.create(slots: missing, sendBy: pool(of: missing[0]).service.transmit)
+                for (id, device) in zip(missing, made) { self[id].device = device }
             }
         } catch {
             for id in ids { fail(id, "cannot make the slot's devices: \(error)", at: now) }
@@ -36,7 +38,8 @@ extension SlotTable {
     private func launch(_ id: UInt32, at now: MonotonicTime) {
         let token = newToken()
         do {
-            let process = try launcher.launch(slot: id, token: token, service: pool(of: id).service)
+            let process = try launcher.launch(
+                slot: id, token: token, service: pool(of: id).service, tap: self[id].device?.tap)
             self[id].process = process
             self[id].token = token
             self[id].hasEnded = false
@@ -84,7 +87,7 @@ extension SlotTable {
             try steering.admit(
                 SlotAttachment(
                     slot: id, service: service.id, hostIndex: device.hostIndex, nfIndex: device.nfIndex,
-                    socket: process.socket))
+                    tapIndex: device.tap?.index, socket: process.socket))
             self[id].isAdmitted = true
             self[id].hang = HangWatch(deliveredBefore: steering.deliveredFrameCount(slot: id) ?? 0)
             try process.run()

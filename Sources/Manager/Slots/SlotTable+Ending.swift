@@ -17,11 +17,10 @@ extension SlotTable {
 
     /// A network device is gone. If a slot loses it, its NF can neither hear nor answer: another one starts, on new ones.
     func deviceRemoved(index: UInt32, at now: MonotonicTime) {
-        let owner = slots.first { slot in
-            slot.device.map { $0.hostIndex == index || $0.nfIndex == index } ?? false
-        }
-        guard let id = owner?.id else { return }
+        guard let id = slots.first(where: { $0.device?.has(index) ?? false })?.id, let device = self[id].device
+        else { return }
         self[id].device = nil
+        devices.remove(device)
         end(id, .deviceLost, "its network devices were removed", at: now)
     }
 

@@ -1,20 +1,33 @@
 internal import BPF
 internal import CBPFTypes
 
-/// The programs on the ends of a slot's veth pair.
+/// The programs on a slot's devices.
 final class SlotLinks {
     let hostIndex: UInt32
     let nfIndex: UInt32
+    let tapIndex: UInt32?
     let deliver: ProgramLink
-    /// nil before Linux 6.6: the filter then lives with the device.
+    /// On the host end and on the TAP; nil before Linux 6.6: the filter then lives with the device.
     let egress: ProgramLink?
+    let tapEgress: ProgramLink?
 
-    init(hostIndex: UInt32, nfIndex: UInt32, deliver: consuming ProgramLink, egress: consuming ProgramLink?) {
-        self.hostIndex = hostIndex
-        self.nfIndex = nfIndex
+    init(
+        _ slot: SlotAttachment, deliver: consuming ProgramLink, egress: consuming ProgramLink?,
+        tapEgress: consuming ProgramLink?
+    ) {
+        hostIndex = slot.hostIndex
+        nfIndex = slot.nfIndex
+        tapIndex = slot.tapIndex
         self.deliver = deliver
         self.egress = egress
+        self.tapEgress = tapEgress
     }
+
+    func areOn(_ slot: SlotAttachment) -> Bool {
+        hostIndex == slot.hostIndex && nfIndex == slot.nfIndex && tapIndex == slot.tapIndex
+    }
+
+    var indices: [UInt32] { [hostIndex, nfIndex] + (tapIndex.map { [$0] } ?? []) }
 }
 
 extension Steering {
@@ -46,8 +59,7 @@ extension Steering {
     }
 
     private func connect(_ slot: SlotAttachment) throws {
-        let links = slotLinks[slot.slot]
-        if links?.hostIndex != slot.hostIndex || links?.nfIndex != slot.nfIndex {
+        if slotLinks[slot.slot]?.areOn(slot) != true {
             try detach(slot: slot.slot)
             try attach(slot)
         }
@@ -59,24 +71,29 @@ extension Steering {
         try maps.slotDevices.update(slot.hostIndex, slot.slot)
         try maps.slotDevices.update(slot.nfIndex, slot.slot)
         // Police first: from the moment deliver runs, the NF's end is open for traffic.
-        let egress = try attachEgress(slot)
+        let egress = try attachEgress(
+            device: slot.hostIndex, named: "the host end of slot \(slot.slot)", pin: "egress_\(slot.slot)")
+        var tapEgress: ProgramLink?
+        if let tap = slot.tapIndex {
+            try maps.slotDevices.update(tap, slot.slot)
+            tapEgress = try attachEgress(
+                device: tap, named: "the TAP of slot \(slot.slot)", pin: "egress_tap_\(slot.slot)")
+        }
         let deliver = try ProgramLink.attachXDP(
             maps.deliver, device: slot.nfIndex, deviceName: "the NF end of slot \(slot.slot)", flags: .native)
         try pins.pin(deliver.descriptor, as: "deliver_\(slot.slot)")
-        slotLinks[slot.slot] = SlotLinks(
-            hostIndex: slot.hostIndex, nfIndex: slot.nfIndex, deliver: deliver, egress: egress)
+        slotLinks[slot.slot] = SlotLinks(slot, deliver: deliver, egress: egress, tapEgress: tapEgress)
     }
 
     /// Pinned; tcx where the kernel has it (Linux 6.6), else clsact.
-    private func attachEgress(_ slot: SlotAttachment) throws -> ProgramLink? {
-        let name = "the host end of slot \(slot.slot)"
+    private func attachEgress(device: UInt32, named name: String, pin: String) throws -> ProgramLink? {
         do {
-            let link = try ProgramLink.attachIngress(maps.egress, device: slot.hostIndex, deviceName: name)
-            try pins.pin(link.descriptor, as: "egress_\(slot.slot)")
+            let link = try ProgramLink.attachIngress(maps.egress, device: device, deviceName: name)
+            try pins.pin(link.descriptor, as: pin)
             return link
         } catch {
             guard error.meansNoTCX else { throw error }
-            try TrafficControl.attachIngress(maps.egress, device: slot.hostIndex, deviceName: name)
+            try TrafficControl.attachIngress(maps.egress, device: device, deviceName: name)
             return nil
         }
     }
@@ -182,10 +199,12 @@ extension Steering {
         case .some(let egress): egress.detach()
         case .none: TrafficControl.detachIngress(device: links.hostIndex)
         }
-        pins.unpin("deliver_\(slot)")
-        pins.unpin("egress_\(slot)")
-        try maps.slotDevices.remove(links.hostIndex)
-        try maps.slotDevices.remove(links.nfIndex)
+        switch links.tapEgress {
+        case .some(let egress): egress.detach()
+        case .none: if let tap = links.tapIndex { TrafficControl.detachIngress(device: tap) }
+        }
+        for name in ["deliver_\(slot)", "egress_\(slot)", "egress_tap_\(slot)"] { pins.unpin(name) }
+        for device in links.indices { try maps.slotDevices.remove(device) }
     }
 
     func state(of slot: UInt32) throws -> SlotState {

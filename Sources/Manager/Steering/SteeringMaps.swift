@@ -32,7 +32,7 @@ final class SteeringMaps {
 
     init(limits: SteeringLimits, pins: borrowing PinDirectory) throws {
         let sizes = [
-            "slots": limits.slots, "slot_devices": 2 * limits.slots, "slot_counters": limits.slots,
+            "slots": limits.slots, "slot_devices": 3 * limits.slots, "slot_counters": limits.slots,
             "hosts": limits.slots, "xsks": limits.slots, "bindings": limits.bindings, "flows": limits.flows,
         ]
         steer = try Self.load(.steer, sizes: sizes, pins: pins)

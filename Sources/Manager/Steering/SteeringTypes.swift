@@ -92,6 +92,8 @@ public struct SlotAttachment: Equatable, Sendable {
     /// ifindex of the veth pair's ends, both in the port's network namespace.
     public var hostIndex: UInt32
     public var nfIndex: UInt32
+    /// ifindex of the TAP device that the NF sends by, in the same namespace; nil: it sends by its socket.
+    public var tapIndex: UInt32?
     /// The AF_XDP socket, bound to queue 0 of the NF end; nil: none, so `deliver` drops.
     public var socket: CInt?
     /// Token bucket of what the NF may send; nil: no limit.
@@ -108,12 +110,14 @@ public struct SlotAttachment: Equatable, Sendable {
     }
 
     public init(
-        slot: UInt32, service: UInt8, hostIndex: UInt32, nfIndex: UInt32, socket: CInt?, rate: Rate? = nil
+        slot: UInt32, service: UInt8, hostIndex: UInt32, nfIndex: UInt32, tapIndex: UInt32? = nil, socket: CInt?,
+        rate: Rate? = nil
     ) {
         self.slot = slot
         self.service = service
         self.hostIndex = hostIndex
         self.nfIndex = nfIndex
+        self.tapIndex = tapIndex
         self.socket = socket
         self.rate = rate
     }

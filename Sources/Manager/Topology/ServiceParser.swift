@@ -12,7 +12,7 @@ struct ServiceParser {
 
     static let keys = [
         "name", "id", "nf", "listen", "isolation", "idle", "max", "overflow", "idle_timeout", "ipv6_prefix",
-        "half_open_limit", "umem", "cores", "options",
+        "half_open_limit", "transmit", "umem", "cores", "options",
     ]
 
     func service(_ node: Node, taken: inout TakenNames) -> Topology.Service? {
@@ -122,6 +122,9 @@ struct ServiceParser {
         if let value = mapping["half_open_limit"] {
             service.halfOpenLimit =
                 reader.integer(value, "half_open_limit", in: Topology.Limit.halfOpen) ?? service.halfOpenLimit
+        }
+        if let value = mapping["transmit"] {
+            service.transmit = reader.choice(value, "transmit", of: Topology.Transmit.self) ?? service.transmit
         }
         if let value = mapping["cores"],
             let nodes = reader.sequence(value, "cores", of: "CPU numbers", count: 1...1024)

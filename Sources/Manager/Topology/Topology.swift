@@ -16,6 +16,7 @@
 ///     idle_timeout: 60s        # a client that has had no connection for this long loses its NF
 ///     ipv6_prefix: 64          # how many bits of an IPv6 source make one client
 ///     half_open_limit: 256     # unfinished handshakes allowed for each source prefix
+///     transmit: tap            # how NFs send: tap (64 KiB at a time) | socket (AF_XDP, packet by packet)
 ///     umem: {frames: 1024}     # packet memory of one NF
 ///     cores: [0, 1]            # where its NFs may run; default: anywhere
 ///     options: {root: /srv/www, access_log: off}   # for the NF; these two as open descriptors, others as text
@@ -50,6 +51,7 @@ extension Topology {
         public var idleTimeoutMilliseconds = 60_000
         public var ipv6PrefixLength = 64
         public var halfOpenLimit = 256
+        public var transmit = Transmit.tap
         public var umem = UMEM()
         public var cores: [Int] = []
         /// Handed to the NF, in the file's order. Without `root` and `access_log`, which become descriptors.
@@ -88,6 +90,14 @@ extension Topology {
         case share
         /// Its SYN is dropped.
         case drop
+    }
+
+    /// How NFs send.
+    public enum Transmit: String, CaseIterable, Sendable {
+        /// By a TAP device, up to 64 KiB at a time; by the socket where the host has none.
+        case tap
+        /// By the AF_XDP socket, packet by packet.
+        case socket
     }
 
     /// The packet memory of one NF.

@@ -34,6 +34,7 @@ public struct NFStart: ~Copyable {
     @usableFromInline let telemetryMemory: FileDescriptor
     @usableFromInline let root: CInt
     @usableFromInline let log: CInt
+    @usableFromInline let tap: CInt
 
     init(grant: Grant, descriptors: GrantDescriptors, manager: consuming NFEnd, userID: UInt32) {
         self.grant = grant
@@ -44,6 +45,7 @@ public struct NFStart: ~Copyable {
         telemetryMemory = FileDescriptor(owning: descriptors.telemetry)
         root = descriptors.root
         log = descriptors.log
+        tap = descriptors.tap
     }
 
     /// Sets everything up, enters the sandbox, says ready, waits for the word, and serves (DESIGN §5).
@@ -68,7 +70,8 @@ public struct NFStart: ~Copyable {
     ) throws(NFStartError) -> ServiceWorker<S> {
         do {
             return try ServiceWorker(
-                service: service, stack: stack, port: openPort(), telemetry: Telemetry(mapping: telemetryMemory), connectionCapacity: options.connectionCapacity)
+                service: service, stack: stack, port: openPort(), tap: openTap(),
+                telemetry: Telemetry(mapping: telemetryMemory), connectionCapacity: options.connectionCapacity)
         } catch {
             throw NFStartError("\(error)")
         }
@@ -82,6 +85,9 @@ public struct NFStart: ~Copyable {
             throw NFStartError("\(error)")
         }
     }
+
+    /// The device frames leave by, where it is not the socket. Call it once, before the sandbox.
+    public func openTap() -> TapPort { TapPort(owning: tap) }
 
     /// The channel to the manager.
     public var channelDescriptor: CInt { manager.socket.descriptor.rawValue }
@@ -104,7 +110,8 @@ public struct NFStart: ~Copyable {
         configuration.mtu = Int(grant.mtu)
         configuration.receivePoolByteCount = options.receivePoolByteCount
         configuration.trustsPartialChecksums = grant.features.contains(.virtualPort)
-        let offloads = grant.features.contains(.checksumOffload) && grant.layout.transmitMetadataByteCount > 0
+        configuration.allowsSegmentation = tap >= 0
+        let offloads = tap >= 0 || grant.features.contains(.checksumOffload) && grant.layout.transmitMetadataByteCount > 0
         configuration.transmitChecksum = offloads ? .partial : .full
         return configuration
     }
@@ -114,7 +121,7 @@ public struct NFStart: ~Copyable {
         socket: CInt, allowing allow: (inout SystemCallPolicy) -> Void
     ) throws(NFStartError) {
         var policy = SystemCallPolicy.worker(
-            socket: socket, channel: manager.socket.descriptor.rawValue, log: log)
+            socket: socket, tap: tap, channel: manager.socket.descriptor.rawValue, log: log)
         allow(&policy)
         try enterSandbox(policy)
     }

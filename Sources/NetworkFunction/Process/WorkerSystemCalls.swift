@@ -3,13 +3,15 @@ public import Linux
 
 extension SystemCallPolicy {
     /// What the worker loop needs once its NF is set up: its own socket, its own channel, sleep, memory, exit.
-    public static func worker(socket: CInt, channel: CInt, log: CInt) -> SystemCallPolicy {
+    public static func worker(socket: CInt, tap: CInt, channel: CInt, log: CInt) -> SystemCallPolicy {
         let xsk = UInt32(bitPattern: socket)
         var policy = SystemCallPolicy()
         // Kick the TX ring of the one socket: no destination, no bytes.
         policy.allow(
             Int(SYS_sendto), .equals(argument: 0, xsk), .equals(argument: 2, 0),
             .equals(argument: 3, UInt32(MSG_DONTWAIT)))
+        // Send a frame by the TAP device. Nothing else can be done with it: no ioctl(2), no read(2).
+        if tap >= 0 { policy.allow(Int(SYS_write), .equals(argument: 0, UInt32(bitPattern: tap))) }
         // XDP_STATISTICS (option 7 at level SOL_XDP) of the one socket.
         policy.allow(
             Int(SYS_getsockopt), .equals(argument: 0, xsk), .equals(argument: 1, 283), .equals(argument: 2, 7))
