@@ -88,9 +88,11 @@ class CaseRunner:
         if contestant.kind == "nginx":
             return Nginx(self.directory, self.documents.root)
         build = self.builds["peer" if contestant.is_peer else "ours"]
-        # A process for each client or connection, ready before it comes, some to spare for the checks.
-        idle = {"none": 1, "client": load.clients + 2, "connection": load.connections + 8}[contestant.isolation]
-        return Onvm(self.directory, self.documents.root, build, contestant.isolation, idle, idle + load.clients + 32)
+        if contestant.isolation != "connection":
+            return Onvm(self.directory, self.documents.root, build, contestant.isolation, load.clients)
+        # A process for each connection, ready before it comes: the load's, one that each wrk tries first, the checks'.
+        # No more than these, or the pool would be filled up again at the cost of what is measured.
+        return Onvm(self.directory, self.documents.root, build, "connection", load.connections + 3 * load.clients)
 
     def sample(self, contestant, load, seconds):
         """One run; raises Failure when anything in it was not as it must be."""
@@ -101,6 +103,8 @@ class CaseRunner:
         try:
             with self.server(contestant, load) as server:
                 self.documents.check(load.size, load.clients)
+                wanted = load.connections + load.clients if contestant.isolation == "connection" else 0
+                server.wait_until(lambda: server.is_settled(wanted), 30, "its NFs are ready again")
                 window = Window()
                 if load.rate:
                     result = self.paced.run(load, self.documents.file(load.size), path, seconds, window.mark)

@@ -36,7 +36,7 @@ def comparisons(rows):
         met = {None: "", True: "met", False: "MISSED"}[row.is_met]
         lines.append((
             f"{row.suite} {row.what}", row.unit, spread(row.ours), row.peer, spread(row.theirs) if row.theirs else "",
-            f"{row.ratio.median:.2f} ({row.ratio.low:.2f} to {row.ratio.high:.2f})" if row.ratio else "",
+            f"{row.ratio.median:.3f} ({row.ratio.low:.3f} to {row.ratio.high:.3f})" if row.ratio else "",
             row.target or "", met))
     return table(("what", "unit", "ours", "peer", "peer's", "ratio", "target", ""), lines)
 

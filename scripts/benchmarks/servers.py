@@ -106,6 +106,10 @@ class Server:
     def tail(self, lines=20):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
+    def is_settled(self, _):
+        """Nothing of its start or of the connections made so far is still going on."""
+        return True
+
     def drops(self):
         """Frames it lost, by cause, as far as it knows."""
         return {}
@@ -170,6 +174,11 @@ class Onvm(Server):
             return False
         wanted = 1 if self.isolation == "none" else self.idle
         return service["idle"] + service["bound"] >= wanted
+
+    def is_settled(self, idle):
+        """No NF is on its way, and so many wait for a client."""
+        service = self.status()["services"][0]
+        return service["starting"] == 0 and service["idle"] >= idle
 
     def status(self):
         return json.loads(run(self.build.onvm, "status", "--json", "--instance", INSTANCE, timeout=30))
