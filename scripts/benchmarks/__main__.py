@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from . import machine as machine_facts
-from . import report, suite_http
+from . import report, suite_connections, suite_figure, suite_http, suite_lifecycle
 from .bed import CLIENT_CORE, ROOT, Bed, Failure
 from .case import CaseRunner
 from .documents import Documents
@@ -18,7 +18,7 @@ from .progress import Progress
 from .servers import Build
 from .session import Plan, Session
 
-SUITES = {suite.NAME: suite for suite in (suite_http,)}
+SUITES = {suite.NAME: suite for suite in (suite_http, suite_figure, suite_lifecycle, suite_connections)}
 
 
 def nf_option(text):
@@ -125,7 +125,7 @@ def finish(output, machine, session):
     text += report.drops(session.cases)
     text += [f"FAILED {f['suite']} {f['what']}: {f['reason']}" for f in session.failures]
     command = "scripts/bench " + shlex.join(sys.argv[1:])
-    (output / "results.json").write_text(report.as_json(machine, command, session, {}))
+    (output / "results.json").write_text(report.as_json(machine, command, session))
     (output / "results.txt").write_text("\n".join([command, *machine_facts.lines(machine), "", *text]) + "\n")
     print("\n" + "\n".join(text))
     print(f"Written to {output}")

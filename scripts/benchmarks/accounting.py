@@ -62,6 +62,13 @@ def smaps(pid):
             "shared_memory": fields["Pss_Shmem"]}
 
 
+def memfd_kib(pid):
+    """KiB of anonymous files (memfd_create(2)) that a process maps writable: its packet memory and telemetry page."""
+    lines = pathlib.Path(f"/proc/{pid}/maps").read_text()
+    found = re.findall(r"^(\w+)-(\w+) .w.s \w+ \S+ \d+\s+/memfd:", lines, re.M)
+    return sum(int(stop, 16) - int(start, 16) for start, stop in found) // 1024
+
+
 def available_kib():
     """MemAvailable of the machine."""
     return int(re.search(r"^MemAvailable:\s+(\d+) kB", pathlib.Path("/proc/meminfo").read_text(), re.M)[1])

@@ -81,7 +81,7 @@ def drops(cases):
     return found
 
 
-def as_json(machine, options, session, extra):
+def as_json(machine, command, session):
     return json.dumps({
-        "machine": machine, "options": options, "rows": [row.as_dictionary() for row in session.rows],
-        "failures": session.failures, "cases": session.cases, **extra}, indent=1) + "\n"
+        "machine": machine, "command": command, "rows": [row.as_dictionary() for row in session.rows],
+        "failures": session.failures, "cases": session.cases, "records": session.records}, indent=1) + "\n"

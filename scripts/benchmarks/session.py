@@ -34,6 +34,8 @@ class Session:
         self.directory = pathlib.Path(directory)
         self.progress = progress or Progress(0)
         self.cases, self.rows, self.failures = [], [], []
+        # What suites measured that is not a case, by suite.
+        self.records = {}
 
     def run_case(self, suite, case):
         """All pairs of a case. A failed run ends the case and fails the suite; it stays in the record."""
