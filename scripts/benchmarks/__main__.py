@@ -1,6 +1,7 @@
 """The command line; see scripts/bench."""
 
 import argparse
+import json
 import os
 import pathlib
 import shlex
@@ -10,7 +11,7 @@ import tempfile
 import time
 
 from . import machine as machine_facts
-from . import report, suite_connections, suite_figure, suite_http, suite_lifecycle
+from . import plots, report, suite_connections, suite_figure, suite_http, suite_lifecycle
 from .bed import CLIENT_CORE, ROOT, Bed, Failure
 from .case import CaseRunner
 from .documents import Documents
@@ -125,10 +126,12 @@ def finish(output, machine, session):
     text += report.drops(session.cases)
     text += [f"FAILED {f['suite']} {f['what']}: {f['reason']}" for f in session.failures]
     command = "scripts/bench " + shlex.join(sys.argv[1:])
-    (output / "results.json").write_text(report.as_json(machine, command, session))
+    results = report.as_json(machine, command, session)
+    (output / "results.json").write_text(results)
     (output / "results.txt").write_text("\n".join([command, *machine_facts.lines(machine), "", *text]) + "\n")
     print("\n" + "\n".join(text))
-    print(f"Written to {output}")
+    files = plots.draw(json.loads(results), output)
+    print(f"Written to {output}: results.txt, results.json" + "".join(f", {file.name}" for file in files))
 
 
 def main():

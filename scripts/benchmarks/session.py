@@ -20,7 +20,7 @@ class Plan:
     contestants: str = ""
 
     # A server's start, the checks of content and its stop, beside the load.
-    OVERHEAD_SECONDS = 1.6
+    OVERHEAD_SECONDS = 0.5
 
     def sample_seconds(self):
         return self.seconds + self.OVERHEAD_SECONDS
