@@ -40,6 +40,7 @@ def parse(arguments):
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--build-dir", type=pathlib.Path)
+    parser.add_argument("--congestion-control", default="cubic")
     parser.add_argument("--nf-option", type=nf_option, action="append", default=[])
     parser.add_argument("--peer-onvm", type=pathlib.Path)
     parser.add_argument("--peer-nf-option", type=nf_option, action="append", default=[])
@@ -97,7 +98,7 @@ def measure(options):
         documents = Documents(directory)
         documents.path(64)
         interrupted = False
-        with Bed() as bed:
+        with Bed(options.congestion_control) as bed:
             bed.ensure()
             machine = machine_facts.describe(builds, bed)
             print("\n".join(machine_facts.lines(machine)), flush=True)
@@ -124,6 +125,7 @@ def finish(output, machine, session):
     if session.rows:
         text += [report.comparisons(session.rows), ""]
     text += report.drops(session.cases)
+    text += report.disturbances(session.cases)
     text += [f"FAILED {f['suite']} {f['what']}: {f['reason']}" for f in session.failures]
     command = "scripts/bench " + shlex.join(sys.argv[1:])
     results = report.as_json(machine, command, session)

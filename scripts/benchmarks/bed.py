@@ -79,7 +79,8 @@ def inside(namespace):
 class Bed:
     """The bed for one session of measurements; a context manager that leaves nothing behind."""
 
-    def __init__(self):
+    def __init__(self, congestion_control="cubic"):
+        self.congestion_control = congestion_control
         self.shape = None
 
     def __enter__(self):
@@ -102,6 +103,9 @@ class Bed:
         # One request per connection uses more ports in a minute than the default range has.
         for setting in ("net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1"):
             run(*within(CLIENT, "sysctl", "-q", "-w", setting))
+        # Of the kernel's stack, on both sides: kernels are built with different defaults.
+        for namespace in (HOST, CLIENT):
+            run(*within(namespace, "sysctl", "-q", "-w", f"net.ipv4.tcp_congestion_control={self.congestion_control}"))
         self._route_users()
         self.shape = (mtu, clients)
 

@@ -41,6 +41,7 @@ def describe(builds, bed):
                      "and a response's way out on the server's; threads of threaded NAPI are not pinned",
         "link": "veth, one pair, both ends with the offloads of their default; where a name ends in -nogso, "
                 "segmentation offload (tso, gso) of the server's end is off",
+        "congestion_control": bed.congestion_control,
         "offloads": bed.offloads(),
     }
 
@@ -51,7 +52,8 @@ def lines(machine):
            f"{machine['memory_mib']} MiB, Linux {machine['kernel']}")
     for name, build in machine["onvm"].items():
         yield f"{name}: {build}" + (f", commit {machine['commit']}" if name == "ours" else "")
-    yield f"nginx {machine['nginx']}, wrk {machine['wrk']}"
+    yield (f"nginx {machine['nginx']} on the kernel's TCP with {machine['congestion_control']}, "
+           f"wrk {machine['wrk']}")
     yield machine["placement"]
     yield machine["link"]
     for device, names in machine["offloads"].items():

@@ -35,7 +35,7 @@ def draw(results, directory):
 
 
 def _samples(case, contestant):
-    return [sample for sample in case["samples"] if sample["contestant"] == contestant]
+    return [sample for sample in case["samples"] if sample["contestant"] == contestant and sample.get("used", True)]
 
 
 def _contestants(case):

@@ -47,7 +47,7 @@ def details(cases):
     for case in cases:
         names = dict.fromkeys(sample["contestant"] for sample in case["samples"])
         for name in names:
-            samples = [s for s in case["samples"] if s["contestant"] == name]
+            samples = [s for s in case["samples"] if s["contestant"] == name and s.get("used", True)]
 
             def median(get):
                 return statistics.median(get(sample) for sample in samples)
@@ -79,6 +79,21 @@ def drops(cases):
                 found.append(f"{case['suite']} {case['case']} {sample['contestant']} run {sample['pair']}: "
                              f"{count} {cause}")
     return found
+
+
+def disturbances(cases):
+    """Rounds that were not compared because the host of this virtual machine took its processors away (steal)."""
+    for case in cases:
+        rounds = {}
+        for sample in case["samples"]:
+            share = 100 * sample["cost"]["steal"] / len(sample["cost"]["cores"])
+            largest, used = rounds.get(sample["pair"], (0.0, True))
+            rounds[sample["pair"]] = max(largest, share), used and sample.get("used", True)
+        aside = [f"{number} ({share:.1f} %)" for number, (share, used) in rounds.items() if not used]
+        if aside:
+            worst = max(share for share, used in rounds.values() if used)
+            yield (f"{case['suite']} {case['case']}: of {len(rounds)} rounds not compared, for the processor time that the "
+                   f"host took: {', '.join(aside)}; at most {worst:.1f} % in the others")
 
 
 def as_json(machine, command, session):

@@ -8,6 +8,10 @@ from .progress import Progress
 from .summary import Row
 
 
+# Of all processors together; half a percent is enough to make a p99.
+STEAL_LIMIT = 0.005
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """How much is measured."""
@@ -21,6 +25,11 @@ class Plan:
 
     # A server's start, the checks of content and its stop, beside the load.
     OVERHEAD_SECONDS = 0.5
+
+    @property
+    def extra_pairs(self):
+        """Rounds more at most, when others were disturbed."""
+        return (self.pairs + 1) // 2
 
     def sample_seconds(self):
         return self.seconds + self.OVERHEAD_SECONDS
@@ -36,29 +45,54 @@ class Session:
         self.cases, self.rows, self.failures = [], [], []
         # What suites measured that is not a case, by suite.
         self.records = {}
+        # Runs of the current case that are still to come, of those planned.
+        self.progress_of_case = 0
 
     def run_case(self, suite, case):
-        """All pairs of a case. A failed run ends the case and fails the suite; it stays in the record."""
-        plan, samples, failure = self.plan, [], None
+        """All rounds of a case. A failed run ends the case and fails the suite; it stays in the record.
+
+        A round during which the host took the processors away is followed by another, within a limit. The rounds with
+        the least of it are then compared, whatever came out; the others stay in the record, and the report names them.
+        """
+        plan, samples = self.plan, []
+        # In the record from the start: what an interruption leaves is in it, too.
+        record = {"suite": suite, "case": case.name, "load": dataclasses.asdict(case.load), "samples": samples,
+                  "failure": None}
+        self.cases.append(record)
         self.progress.title(f"{suite} {case.name}: {case.load.description}; {plan.pairs} rounds of {plan.seconds} s")
-        steps_left = plan.pairs * len(case.contestants)
+        steal, wanted = [], plan.pairs
+        self.progress_of_case = wanted * len(case.contestants)
         try:
-            for pair in range(1, plan.pairs + 1):
-                for contestant in case.contestants:
-                    sample = self.runner.sample(contestant, case.load, plan.seconds)
-                    samples.append({"pair": pair, **sample})
-                    steps_left -= 1
-                    self.progress.step(describe(pair, plan.pairs, sample), plan.sample_seconds())
+            while len(steal) < wanted:
+                steal.append(self._run_round(case, len(steal) + 1, wanted, samples))
+                disturbed = sum(share > STEAL_LIMIT for share in steal)
+                more = plan.pairs + min(disturbed, plan.extra_pairs)
+                self._plan_rounds(case, more - wanted)
+                wanted = more
         except Failure as error:
-            failure = str(error)
-            self.fail(suite, case.name, failure)
-            self.progress.done += steps_left * plan.sample_seconds()
-        self.cases.append({
-            "suite": suite, "case": case.name, "load": dataclasses.asdict(case.load), "samples": samples,
-            "failure": failure})
-        if failure is None:
-            self.rows += case.rows(suite, samples)
-        return samples if failure is None else None
+            record["failure"] = str(error)
+            self.fail(suite, case.name, record["failure"])
+            self.progress.done += self.progress_of_case * plan.sample_seconds()
+            return
+        used = set(sorted(range(len(steal)), key=steal.__getitem__)[:plan.pairs])
+        for sample in samples:
+            sample["used"] = sample["pair"] - 1 in used
+        self.rows += case.rows(suite, [sample for sample in samples if sample["used"]])
+
+    def _run_round(self, case, number, wanted, samples):
+        """Every contestant once; returns the largest share of the processors that the host took."""
+        steal = 0.0
+        for contestant in case.contestants:
+            sample = self.runner.sample(contestant, case.load, self.plan.seconds)
+            samples.append({"pair": number, **sample})
+            steal = max(steal, sample["cost"]["steal"] / len(sample["cost"]["cores"]))
+            self.progress_of_case -= 1
+            self.progress.step(describe(number, wanted, sample), self.plan.sample_seconds())
+        return steal
+
+    def _plan_rounds(self, case, count):
+        self.progress_of_case += count * len(case.contestants)
+        self.progress.planned += count * len(case.contestants) * self.plan.sample_seconds()
 
     def measured(self, suite, what, unit, values, target=None):
         """A result without a peer."""

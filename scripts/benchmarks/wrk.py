@@ -59,21 +59,26 @@ def merge(reports):
     }
 
 
-def stuck_connections(text, limit=STALL_MILLISECONDS):
-    """Lines of `ss -Htni` of connections on which nothing arrived for too long."""
+def check_connections(text, wanted, limit=STALL_MILLISECONDS):
+    """Of what `ss -Htni` shows while the load goes on, all connections are there and something arrived on each lately.
+
+    wrk counts neither a connection that is never established nor one on which nothing comes any more as an error.
+    """
     entries = re.findall(r"^(\S.*(?:\n\s+.*)?)", text, re.M)
-    found = []
-    for entry in entries:
+    established = [entry for entry in entries if entry.startswith("ESTAB")]
+    if len(established) != wanted:
+        others = sorted({entry.split()[0] for entry in entries} - {"ESTAB"})
+        raise Failure(f"{len(established)} of {wanted} connections are established ({', '.join(others) or 'no others'})")
+    for entry in established:
         last = re.search(r"\blastrcv:(\d+)", entry)
         if last and int(last[1]) > limit:
-            found.append(" ".join(entry.split())[:200])
-    return found
+            raise Failure(f"nothing came for more than {limit} ms: {' '.join(entry.split())[:200]}")
 
 
 class Wrk:
     """Runs a load for some seconds; `during` is called a little after its start and a little before its end.
 
-    Without `watch` connections that got nothing for long are not looked for: others than wrk's may be open and idle.
+    Without `watch` its connections are not looked at one by one: others than wrk's may be open and idle.
     """
 
     def __init__(self, directory):
@@ -91,9 +96,10 @@ class Wrk:
             during("begin")
             time.sleep(max(0, started + seconds - margin - time.monotonic()))
             during("end")
-            stuck = []
-            if watch and load.keep_alive and seconds * 1000 > STALL_MILLISECONDS:
-                stuck = stuck_connections(run(*within(CLIENT, "ss", "-Htni", "state", "established", "dst", SERVER)))
+            if watch and load.keep_alive:
+                # "connected" would leave out those that are still to be established.
+                shown = run(*within(CLIENT, "ss", "-Htni", "state", "all", "exclude", "time-wait", "dst", SERVER))
+                check_connections(shown, load.connections, min(STALL_MILLISECONDS, 500 * seconds))
             reports = [parse_report(job.communicate(timeout=30)[0]) for job in jobs]
         except subprocess.TimeoutExpired as expired:
             raise Failure("wrk did not end") from expired
@@ -102,8 +108,6 @@ class Wrk:
                 if job.poll() is None:
                     job.kill()
                     job.wait()
-        if stuck:
-            raise Failure(f"{len(stuck)} connections got nothing for {STALL_MILLISECONDS} ms: {stuck[0]}")
         return merge(reports)
 
     def _command(self, load, path, seconds, number):
