@@ -40,7 +40,6 @@ def parse(arguments):
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--build-dir", type=pathlib.Path)
-    parser.add_argument("--congestion-control", default="cubic")
     parser.add_argument("--nf-option", type=nf_option, action="append", default=[])
     parser.add_argument("--peer-onvm", type=pathlib.Path)
     parser.add_argument("--peer-nf-option", type=nf_option, action="append", default=[])
@@ -98,7 +97,7 @@ def measure(options):
         documents = Documents(directory)
         documents.path(64)
         interrupted = False
-        with Bed(options.congestion_control) as bed:
+        with Bed() as bed:
             bed.ensure()
             machine = machine_facts.describe(builds, bed)
             print("\n".join(machine_facts.lines(machine)), flush=True)

@@ -79,8 +79,7 @@ def inside(namespace):
 class Bed:
     """The bed for one session of measurements; a context manager that leaves nothing behind."""
 
-    def __init__(self, congestion_control="cubic"):
-        self.congestion_control = congestion_control
+    def __init__(self):
         self.shape = None
 
     def __enter__(self):
@@ -103,9 +102,6 @@ class Bed:
         # One request per connection uses more ports in a minute than the default range has.
         for setting in ("net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1"):
             run(*within(CLIENT, "sysctl", "-q", "-w", setting))
-        # Of the kernel's stack, on both sides: kernels are built with different defaults.
-        for namespace in (HOST, CLIENT):
-            run(*within(namespace, "sysctl", "-q", "-w", f"net.ipv4.tcp_congestion_control={self.congestion_control}"))
         self._route_users()
         self.shape = (mtu, clients)
 
@@ -113,6 +109,10 @@ class Bed:
         """On: what a veth has by default, frames of up to 64 KiB that no wire carries. Off: frames of one MTU each."""
         state = "on" if wanted else "off"
         run(*within(HOST, "ethtool", "-K", "port0", "tso", state, "gso", state))
+
+    def congestion_control(self):
+        """Of the kernel's TCP in the bed: nginx's. Kernels are built with different defaults."""
+        return run(*within(HOST, "sysctl", "-n", "net.ipv4.tcp_congestion_control")).strip()
 
     def offloads(self):
         """The offload settings of both devices that are on, as ethtool names them."""

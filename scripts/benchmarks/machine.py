@@ -41,7 +41,7 @@ def describe(builds, bed):
                      "and a response's way out on the server's; threads of threaded NAPI are not pinned",
         "link": "veth, one pair, both ends with the offloads of their default; where a name ends in -nogso, "
                 "segmentation offload (tso, gso) of the server's end is off",
-        "congestion_control": bed.congestion_control,
+        "congestion_control": bed.congestion_control(),
         "offloads": bed.offloads(),
     }
 
