@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 
 from . import machine as machine_facts
 from . import plots, report, suite_connections, suite_figure, suite_http, suite_lifecycle
@@ -109,6 +110,9 @@ def measure(options):
                         SUITES[suite].run(session)
                     except Failure as failure:
                         session.fail(suite, "", str(failure))
+                    except Exception:
+                        # What was measured before is written down all the same.
+                        session.fail(suite, "", traceback.format_exc())
             except KeyboardInterrupt:
                 interrupted = True
                 session.fail("bench", "", "interrupted: what follows is not complete")

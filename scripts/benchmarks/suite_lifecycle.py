@@ -147,6 +147,9 @@ def a_thousand(session, much):
         if found["bound"] != count or any(number != 1 for number in found["connections"]):
             raise Failure(f"{count} clients on {found['bound']} NFs, which is not an NF for each")
         found["kib_per_nf_machine_served"] = (available - accounting.available_kib()) / count
+        ended = {cause: number for cause, number in pool.status()["services"][0]["ended"].items() if number}
+        if ended:
+            raise Failure(f"NFs ended that had a client: {ended}\n{pool.tail()}")
         nfs = [pid for name, pid in pool.pids().items() if isinstance(name, int)]
         memory = [accounting.smaps(pid) for pid in nfs]
         found["umem_kib"] = accounting.memfd_kib(nfs[0])

@@ -94,12 +94,14 @@ class Wrk:
             margin = 0.15
             time.sleep(margin)
             during("begin")
-            time.sleep(max(0, started + seconds - margin - time.monotonic()))
-            during("end")
             if watch and load.keep_alive:
+                # Long before the end, which is not the same moment for all processes.
+                time.sleep(max(0, started + 0.6 * seconds - time.monotonic()))
                 # "connected" would leave out those that are still to be established.
                 shown = run(*within(CLIENT, "ss", "-Htni", "state", "all", "exclude", "time-wait", "dst", SERVER))
-                check_connections(shown, load.connections, min(STALL_MILLISECONDS, 500 * seconds))
+                check_connections(shown, load.connections, min(STALL_MILLISECONDS, 400 * seconds))
+            time.sleep(max(0, started + seconds - margin - time.monotonic()))
+            during("end")
             reports = [parse_report(job.communicate(timeout=30)[0]) for job in jobs]
         except subprocess.TimeoutExpired as expired:
             raise Failure("wrk did not end") from expired
