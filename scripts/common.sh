@@ -49,7 +49,7 @@ become_root() {
         complain "needs root: run it as root, or install sudo"
         exit 77
     }
-    exec sudo env "PATH=$PATH" "$0" "$@"
+    exec sudo env "PATH=$PATH" ${ONVM_BED:+"ONVM_BED=$ONVM_BED"} ${ONVM:+"ONVM=$ONVM"} "$0" "$@"
 }
 
 # `ip netns exec` would give every command a mount namespace and a /sys of its own; nsenter changes the network

@@ -84,8 +84,9 @@ public enum Zygote {
     }
 
     private static func reap(_ manager: borrowing ZygoteServer, _ childSignal: CInt) {
-        var discarded = (UInt64(0), UInt64(0))
-        while unsafe withUnsafeMutableBytes(of: &discarded, { unsafe read(childSignal, $0.baseAddress, 16) }) > 0 {}
+        // A buffer shorter than one record is EINVAL and leaves the descriptor readable (signalfd(2)).
+        var discarded = InlineArray<128, UInt8>(repeating: 0)
+        while unsafe withUnsafeMutableBytes(of: &discarded, { unsafe read(childSignal, $0.baseAddress, $0.count) }) > 0 {}
         var status: CInt = 0
         while true {
             let pid = unsafe waitpid(-1, &status, WNOHANG)

@@ -1,0 +1,1 @@
+"""The measuring programme behind scripts/bench: servers in turn on one bed, the same clients, the same files."""
