@@ -159,8 +159,8 @@ extension TransmissionControlBlock {
         }
         probeCount = 0
         estimator.backoff = 0
-        sendUnacknowledged = initialSendSequence + 1
-        sendNext = sendUnacknowledged
+        // SYN is acknowledged.
+        sendUnacknowledged = sendNext
         sendWindow = UInt32(segment.window) &<< (segment.control.contains(.syn) ? 0 : UInt32(sendShift))
         maximumSendWindow = max(maximumSendWindow, sendWindow)
         sendWindowSequence = segment.sequence
@@ -168,8 +168,7 @@ extension TransmissionControlBlock {
         retransmissionDeadline = Self.never
         retransmissionKind = .timeout
         progressAt = now.nanoseconds
-        roundStartedAt = now.nanoseconds
-        hyStart = HyStart(sendNext: sendNext)
+        roundStartMicroseconds = now.microseconds
         stateDeadline = timing.keepaliveIdle == Self.never ? Self.never : now.nanoseconds &+ timing.keepaliveIdle
     }
 

@@ -103,7 +103,7 @@ extension TransmissionControlBlock {
         sendWindow = UInt32(window)
         maximumSendWindow = sendWindow
         sendWindowSequence = sequence
-        sendWindowAcknowledgment = acknowledgment ?? initialSendSequence
+        sendWindowAcknowledgment = acknowledgment ?? sendUnacknowledged
     }
 
     /// What a peer takes that does not say (RFC 9293 §3.7.1).
@@ -131,7 +131,7 @@ extension TransmissionControlBlock {
         if options.permitsSACK && configuration.usesSelectiveAcknowledgment { flags.insert(.selective) }
         quickAcknowledgments = 16
         updateSegmentSize()
-        congestion = Cubic(segmentSize: segmentSize)
+        congestion = Cubic(segmentSize: segmentSize, sendNext: sendNext)
     }
 }
 

@@ -28,7 +28,7 @@ extension Stack {
             &frame, blocks[index].identity, blocks[index].link, optionByteCount: options.byteCount, payloadByteCount: 0,
             hopLimit: configuration.hopLimit, trafficClass: configuration.codePoint &<< 2)
         writer.writeTCP(
-            &frame, blocks[index].identity, blocks[index].initialSendSequence, blocks[index].receiveNext,
+            &frame, blocks[index].identity, blocks[index].sendUnacknowledged, blocks[index].receiveNext,
             synchronizeBits(index, hasPeer: hasPeer), window: window)
         options.write(&frame, at: writer.transport &+ 20)
         let end = writer.transport &+ 20 &+ options.byteCount

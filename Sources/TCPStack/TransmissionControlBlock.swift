@@ -22,11 +22,10 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     var applicationDeadline = never
 
     // Times in nanoseconds: when the peer was heard last, when what waits for it last made progress, when a segment was
-    // sent last, when the round that measures the receive rate began.
+    // sent last.
     var heardAt: UInt64
     var progressAt: UInt64
     var sentAt: UInt64 = 0
-    var roundStartedAt: UInt64 = 0
 
     // Stream offsets: the first unacknowledged byte (at SND.UNA), and the end of what the application promised.
     var acknowledgedOffset: UInt64 = 0
@@ -38,7 +37,6 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     var rack: RACK
 
     // Send sequence variables.
-    let initialSendSequence: SequenceNumber
     var sendUnacknowledged: SequenceNumber
     var sendNext: SequenceNumber
     /// SND.WND, scaled, with SND.WL1 and SND.WL2, and the largest offered (for RFC 5961 §5 and silly-window avoidance).
@@ -55,9 +53,11 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     var acknowledgedNext = SequenceNumber(0)
     /// In-order bytes before RCV.NXT that the application has not taken.
     var unreadByteCount: UInt32 = 0
-    /// The size of the window when nothing is unread, and RCV.NXT when its latest measurement began.
+    /// The size of the window when nothing is unread, and RCV.NXT and the time in microseconds when its latest
+    /// measurement began.
     var receiveLimit: UInt32
     var roundStart = SequenceNumber(0)
+    var roundStartMicroseconds: UInt32 = 0
 
     // Options.
     /// The largest payload with no option but timestamps.
@@ -85,7 +85,6 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     // Sending.
     var recovery = Recovery()
     var scoreboard = SACKScoreboard()
-    var hyStart: HyStart
     var spurious = SpuriousRetransmission()
     var retransmissionKind = RetransmissionKind.timeout
     var duplicateAcknowledgmentCount: UInt8 = 0
@@ -130,15 +129,13 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         self.link = link
         self.state = state
         self.timestampOffset = timestampOffset
-        initialSendSequence = initialSequence
         sendUnacknowledged = initialSequence
         sendNext = initialSequence + 1
         receiveLimit = UInt32(configuration.initialReceiveWindow)
         pathMTU = UInt16(configuration.mtu)
         estimator = RoundTripEstimator(initialTimeout: timing.initialTimeout)
-        congestion = Cubic(segmentSize: 536)
+        congestion = Cubic(segmentSize: 536, sendNext: initialSequence)
         rack = RACK(initial: initialSequence)
-        hyStart = HyStart(sendNext: initialSequence)
         recovery.point = initialSequence
         heardAt = now.nanoseconds
         progressAt = now.nanoseconds
