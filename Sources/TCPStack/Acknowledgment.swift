@@ -169,7 +169,8 @@ extension TransmissionControlBlock {
         retransmissionKind = .timeout
         progressAt = now.nanoseconds
         roundStartMicroseconds = now.microseconds
-        stateDeadline = timing.keepaliveIdle == Self.never ? Self.never : now.nanoseconds &+ timing.keepaliveIdle
+        if timing.usesKeepalive { flags.insert(.keepalive) }
+        stateDeadline = timing.usesKeepalive ? now.nanoseconds &+ timing.keepaliveIdle : Self.never
     }
 
     /// SND.WND, SND.WL1, SND.WL2. Returns whether the window changed.

@@ -60,6 +60,7 @@ extension Stack {
         case .synReceived where blocks[index].flags.contains(.passive): halfOpenCount -= 1
         default: break
         }
+        if blocks[index].flags.contains(.orphan) { orphanCount -= 1 }
         demultiplexer.remove(index, hash: blocks[index].identity.tableHash(configuration.secret))
         timers.cancel(index)
         ready.remove(index)

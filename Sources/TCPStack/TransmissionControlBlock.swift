@@ -10,8 +10,16 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     /// Odd while the block is in use; survives reuse, which makes old IDs stale.
     var generation: UInt32
     var state: State
+    /// ACKs to send without delay, at a connection's start.
+    var quickAcknowledgments: UInt8 = 0
+    /// Duplicate ACKs to send for a peer that does not understand SACK.
+    var duplicatesToSend: UInt8 = 0
+    /// Retransmissions of SYN, or probes of a closed window, in a row.
+    var probeCount: UInt8 = 0
     var flags: Flags = []
     var link: LinkHeader
+    /// The Diffserv code point.
+    var codePoint: UInt8
 
     // Deadlines in nanoseconds; `never` when off.
     var retransmissionDeadline = never
@@ -67,15 +75,14 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     var pathMTU: UInt16
     var sendShift: UInt8 = 0
     var receiveShift: UInt8 = 0
+    /// Zero is the configured one.
+    var userTimeoutSeconds: UInt16 = 0
     let timestampOffset: UInt32
     /// TS.Recent and when it was taken, in seconds (RFC 7323 §4.3, §5.5).
     var recentTimestamp: UInt32 = 0
     var recentTimestampSeconds: UInt32 = 0
 
     // Acknowledging.
-    var quickAcknowledgments: UInt8 = 0
-    /// Duplicate ACKs to send for a peer that does not understand SACK.
-    var duplicatesToSend: UInt8 = 0
     /// D-SACK (RFC 2883) to report once.
     var duplicateStart = SequenceNumber(0)
     var duplicateEnd = SequenceNumber(0)
@@ -88,10 +95,12 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     var spurious = SpuriousRetransmission()
     var retransmissionKind = RetransmissionKind.timeout
     var duplicateAcknowledgmentCount: UInt8 = 0
-    /// Retransmissions of SYN, or probes of a closed window, in a row.
-    var probeCount: UInt8 = 0
     /// SND.NXT when a tail loss probe was sent (RFC 8985 §7.3), while `tailProbeOutstanding`.
     var tailProbeEnd = SequenceNumber(0)
+
+    /// Where urgent data ends (RFC 9293 §3.8.5): RCV.UP while `urgent`, SND.UP while `sendUrgent`.
+    var receiveUrgent = SequenceNumber(0)
+    var sendUrgent = SequenceNumber(0)
 
     // What is only told about.
     /// The connection's place in the event log.
@@ -140,6 +149,7 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         heardAt = now.nanoseconds
         progressAt = now.nanoseconds
         openedMilliseconds = now.milliseconds
+        codePoint = configuration.codePoint & 63
     }
 
     struct Flags: OptionSet, BitwiseCopyable {
@@ -191,6 +201,11 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         static let slowingDown = Flags(rawValue: 67_108_864)
         /// The latest segment sent closed the window.
         static let windowClosed = Flags(rawValue: 134_217_728)
+        static let keepalive = Flags(rawValue: 268_435_456)
+        /// The application called close: it reads nothing more.
+        static let orphan = Flags(rawValue: 536_870_912)
+        static let urgent = Flags(rawValue: 1_073_741_824)
+        static let sendUrgent = Flags(rawValue: 2_147_483_648)
 
     }
 
