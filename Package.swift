@@ -59,7 +59,7 @@ let package = Package(
         library("BPF", ["Linux", "CXDP", "CBPFTypes"], plugins: ["CompileBPF"]),
         dataPlane("XSK", ["Linux", "CLinux"]),
         dataPlane("PacketHeaders"),
-        dataPlane("TCPStack", ["PacketHeaders"]),
+        dataPlane("TCPStack", ["PacketHeaders"], exclude: ["README.md"]),
         dataPlane("HTTP1"),
         dataPlane("Handover", ["Linux", "XSK"]),
         dataPlane("NetworkFunction", ["CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),

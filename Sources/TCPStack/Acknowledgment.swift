@@ -159,8 +159,8 @@ extension TransmissionControlBlock {
         }
         probeCount = 0
         estimator.backoff = 0
-        sendUnacknowledged = initialSendSequence + 1
-        sendNext = sendUnacknowledged
+        // SYN is acknowledged.
+        sendUnacknowledged = sendNext
         sendWindow = UInt32(segment.window) &<< (segment.control.contains(.syn) ? 0 : UInt32(sendShift))
         maximumSendWindow = max(maximumSendWindow, sendWindow)
         sendWindowSequence = segment.sequence
@@ -168,9 +168,9 @@ extension TransmissionControlBlock {
         retransmissionDeadline = Self.never
         retransmissionKind = .timeout
         progressAt = now.nanoseconds
-        roundStartedAt = now.nanoseconds
-        hyStart = HyStart(sendNext: sendNext)
-        stateDeadline = timing.keepaliveIdle == Self.never ? Self.never : now.nanoseconds &+ timing.keepaliveIdle
+        roundStartMicroseconds = now.microseconds
+        if timing.usesKeepalive { flags.insert(.keepalive) }
+        stateDeadline = timing.usesKeepalive ? now.nanoseconds &+ timing.keepaliveIdle : Self.never
     }
 
     /// SND.WND, SND.WL1, SND.WL2. Returns whether the window changed.

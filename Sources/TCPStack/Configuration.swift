@@ -17,6 +17,8 @@ public struct Configuration: Sendable {
     public var halfOpenLimit = 1_024
     /// Connections in TIME_WAIT; the oldest makes room for the newest.
     public var timeWaitLimit = 32_768
+    /// Connections that the application closed and that still wait for the peer; more are reset.
+    public var orphanLimit = 8_192
     /// The link's MTU: bytes of an IP packet, 576...9216.
     public var mtu = 1_500
     /// Bytes of the pool that holds received data no application has taken yet, for all connections together.
@@ -67,7 +69,8 @@ public struct Configuration: Sendable {
     public var handshakeTimeout = Duration.seconds(30)
     /// How long an active open may take (RFC 9293 §3.8.3, R2 for SYN).
     public var connectTimeout = Duration.seconds(180)
-    /// Idle time before the first keepalive probe (RFC 9293 §3.8.4), then between probes; nil sends none.
+    /// Idle time before the first keepalive probe (RFC 9293 §3.8.4), then between probes. With nil none are sent unless
+    /// the application asks for them, then after two hours.
     public var keepaliveIdle: Duration? = .seconds(60)
     public var keepaliveInterval = Duration.seconds(10)
     public var keepaliveProbes = 6

@@ -2,7 +2,8 @@
 public enum DropCause: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case truncatedFrame, notIP, malformedIPv4, malformedIPv6, ipv4Checksum, fragment, notTCP, malformedTCP
     case tcpChecksum, invalidAddress, noListener, connectionTableFull, halfOpenLimit, invalidCookie
-    case outsideWindow, paws, unacceptableAcknowledgment, invalidFlags, invalidReset, noReceiveRoom
+    case outsideWindow, paws, missingTimestamp, closedForReading, unacceptableAcknowledgment, invalidFlags,
+        invalidReset, noReceiveRoom
     case connectionGone, replyQueueFull, rateLimited, invalidICMP, ignoredICMP
 }
 
@@ -18,6 +19,7 @@ public enum Counter: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case cookiesSent, cookiesAccepted, timeWaitEntered, timeWaitReused, timeWaitRecycled
     case partialChecksumsAccepted, pathMTUReductions, coarseTransmissions
     case congestionExperienced, congestionEchoes, reorderingSeen, userTimeouts
+    case closedWithUnread, dataAfterClose, orphansRefused, urgentSegments, stalled
 }
 
 /// A stack's counters; none is derived from another.

@@ -15,6 +15,10 @@
     @inlinable public static var closed: ConnectionEvents { ConnectionEvents(rawValue: 16) }
     /// The application's timer fired.
     @inlinable public static var timer: ConnectionEvents { ConnectionEvents(rawValue: 32) }
+    /// The peer sent urgent data, or more of it (RFC 9293 §3.8.5): `urgentByteCount` says how much is not read.
+    @inlinable public static var urgent: ConnectionEvents { ConnectionEvents(rawValue: 64) }
+    /// Three retransmissions in a row stayed without an answer (R1 of RFC 9293 §3.8.3); the connection goes on.
+    @inlinable public static var stalled: ConnectionEvents { ConnectionEvents(rawValue: 128) }
 }
 
 /// Why a connection ended.

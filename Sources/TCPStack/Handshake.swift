@@ -60,6 +60,7 @@ extension Stack {
         case .synReceived where blocks[index].flags.contains(.passive): halfOpenCount -= 1
         default: break
         }
+        if blocks[index].flags.contains(.orphan) { orphanCount -= 1 }
         demultiplexer.remove(index, hash: blocks[index].identity.tableHash(configuration.secret))
         timers.cancel(index)
         ready.remove(index)
@@ -103,7 +104,7 @@ extension TransmissionControlBlock {
         sendWindow = UInt32(window)
         maximumSendWindow = sendWindow
         sendWindowSequence = sequence
-        sendWindowAcknowledgment = acknowledgment ?? initialSendSequence
+        sendWindowAcknowledgment = acknowledgment ?? sendUnacknowledged
     }
 
     /// What a peer takes that does not say (RFC 9293 §3.7.1).
@@ -131,7 +132,7 @@ extension TransmissionControlBlock {
         if options.permitsSACK && configuration.usesSelectiveAcknowledgment { flags.insert(.selective) }
         quickAcknowledgments = 16
         updateSegmentSize()
-        congestion = Cubic(segmentSize: segmentSize)
+        congestion = Cubic(segmentSize: segmentSize, sendNext: sendNext)
     }
 }
 

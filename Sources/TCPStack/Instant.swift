@@ -8,6 +8,7 @@
 
     /// For what is kept small and compared modulo 2^32.
     var seconds: UInt32 { UInt32(truncatingIfNeeded: nanoseconds / 1_000_000_000) }
+    var microseconds: UInt32 { UInt32(truncatingIfNeeded: nanoseconds / 1_000) }
     var milliseconds: UInt32 { UInt32(truncatingIfNeeded: nanoseconds / 1_000_000) }
 
     @inlinable public func advanced(byNanoseconds nanoseconds: UInt64) -> Instant {

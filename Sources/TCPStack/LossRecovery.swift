@@ -40,15 +40,9 @@ extension Stack {
             blocks[index].flags.contains(.windowLimited)
             || (isInSlowStart && blocks[index].congestion.window < 2 &* flightBefore)
         guard isUsed else { return }
-        var byteCount = delivery.byteCount
-        // Only the first slow start (RFC 9406 §4.3): the threshold of a later one is an estimate already.
-        if blocks[index].congestion.slowStartThreshold == .max {
-            let roundTrip = delivery.latestSentAt == 0 ? 0 : now.nanoseconds &- delivery.latestSentAt
-            let isOver = blocks[index].hyStart.acknowledge(
-                blocks[index].sendUnacknowledged, sendNext: blocks[index].sendNext, roundTrip: roundTrip)
-            if isOver { blocks[index].congestion.leaveSlowStart() }
-            byteCount = blocks[index].hyStart.growth(byteCount)
-        }
+        let byteCount = blocks[index].congestion.searchThreshold(
+            delivery.byteCount, blocks[index].sendUnacknowledged, sendNext: blocks[index].sendNext,
+            roundTrip: delivery.latestSentAt == 0 ? 0 : now.nanoseconds &- delivery.latestSentAt)
         blocks[index].congestion.grow(
             byteCount, at: now, smoothedRoundTrip: blocks[index].estimator.smoothed,
             segmentSize: blocks[index].segmentSize)

@@ -3,7 +3,7 @@ struct RACK: BitwiseCopyable {
     /// RACK.xmit_ts, RACK.end_seq and RACK.rtt: the most recently sent segment known to be delivered.
     private(set) var sentAt: UInt64 = 0
     private(set) var end = SequenceNumber(0)
-    private(set) var roundTrip: UInt64 = 0
+    private var storedRoundTrip = ShortInterval(nanoseconds: 0)
     /// RACK.fack: the highest sequence number delivered.
     private var forwardAcknowledgment: SequenceNumber
     /// RACK.dsack_round, while `isDuplicateRound`.
@@ -12,6 +12,8 @@ struct RACK: BitwiseCopyable {
     private(set) var reorderingSeen = false
     private var windowMultiplier: UInt8 = 1
     private var windowPersist: UInt8 = 0
+
+    private var roundTrip: UInt64 { storedRoundTrip.nanoseconds }
 
     init(initial: SequenceNumber) { forwardAcknowledgment = initial }
 
@@ -32,7 +34,7 @@ struct RACK: BitwiseCopyable {
             if let echo, echo.precedes(sentAt: record.sentAt) { return }
             if minimumRoundTrip != UInt64.max && sample < minimumRoundTrip { return }
         }
-        roundTrip = sample
+        storedRoundTrip = ShortInterval(nanoseconds: sample)
         if Self.sentAfter(record.sentAt, end, sentAt, self.end) {
             sentAt = record.sentAt
             self.end = end

@@ -3,6 +3,8 @@ struct ReceivedRange: PoolElement, BitwiseCopyable {
     var next: UInt32 = noIndex
     var start: SequenceNumber
     var end: SequenceNumber
+    /// Grows with every change of any range of the connection.
+    var change: UInt32 = 0
 }
 
 /// What was received out of order (RFC 9293 §3.10.7.4, "segments with higher beginning sequence numbers SHOULD be
@@ -10,9 +12,7 @@ struct ReceivedRange: PoolElement, BitwiseCopyable {
 struct Reassembly: BitwiseCopyable {
     private(set) var head = noIndex
     private(set) var count: UInt16 = 0
-    /// A sequence number inside each of the ranges that changed latest, latest first.
-    private var recent = InlineArray<4, UInt32>(repeating: 0)
-    private var recentCount: UInt8 = 0
+    private var changeCount: UInt32 = 0
 
     static let limit: UInt16 = 512
 
@@ -26,15 +26,16 @@ struct Reassembly: BitwiseCopyable {
             previous = index
             index = ranges.elements[index].next
         }
+        changeCount &+= 1
         if index == noIndex || end < ranges.elements[index].start {
             guard count < Self.limit, let new = ranges.take() else { return false }
-            ranges.elements[new] = ReceivedRange(next: index, start: start, end: end)
+            ranges.elements[new] = ReceivedRange(next: index, start: start, end: end, change: changeCount)
             if previous == noIndex { head = new } else { ranges.elements[previous].next = new }
             count &+= 1
         } else {
+            ranges.elements[index].change = changeCount
             extend(index, start, end, in: &ranges)
         }
-        noteRecent(start)
         return true
     }
 
@@ -53,12 +54,6 @@ struct Reassembly: BitwiseCopyable {
             ranges.give(next)
             count &-= 1
         }
-    }
-
-    private mutating func noteRecent(_ start: SequenceNumber) {
-        for position in stride(from: 3, to: 0, by: -1) { recent[position] = recent[position - 1] }
-        recent[0] = start.rawValue
-        recentCount = min(recentCount + 1, 4)
     }
 
     /// Whether `start..<end` was all received before.
@@ -83,7 +78,6 @@ struct Reassembly: BitwiseCopyable {
             head = following
             count &-= 1
         }
-        if head == noIndex { recentCount = 0 }
         return next
     }
 
@@ -98,18 +92,25 @@ struct Reassembly: BitwiseCopyable {
         return end
     }
 
-    /// The ranges to report, the latest changed first and none twice: indices into `ranges`, noIndex past the last.
+    /// The ranges to report, the latest changed first: indices into `ranges`, noIndex past the last.
     func blocks(limit: Int, in ranges: borrowing Pool<ReceivedRange>) -> InlineArray<4, UInt32> {
         var blocks = InlineArray<4, UInt32>(repeating: noIndex)
         var found = 0
-        for position in 0..<Int(recentCount) where found < limit {
-            guard let index = find(SequenceNumber(recent[position]), in: ranges) else { continue }
-            var isKnown = false
-            for earlier in 0..<found where blocks[earlier] == index { isKnown = true }
-            if isKnown { continue }
-            blocks[found] = index
-            found &+= 1
+        var index = head
+        while index != noIndex {
+            let age = changeCount &- ranges.elements[index].change
+            var position = found
+            while position > 0 && age < changeCount &- ranges.elements[blocks[position &- 1]].change {
+                if position < 4 { blocks[position] = blocks[position &- 1] }
+                position &-= 1
+            }
+            if position < limit {
+                blocks[position] = index
+                found = min(found &+ 1, limit)
+            }
+            index = ranges.elements[index].next
         }
+        for position in max(0, limit)..<4 { blocks[position] = noIndex }
         return blocks
     }
 
@@ -120,6 +121,5 @@ struct Reassembly: BitwiseCopyable {
             head = next
         }
         count = 0
-        recentCount = 0
     }
 }

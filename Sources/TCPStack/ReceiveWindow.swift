@@ -17,7 +17,7 @@ extension TransmissionControlBlock {
     @inline(__always)
     mutating func tuneReceiveWindow(limit: UInt32, at now: Instant) {
         guard receiveLimit < limit, flags.contains(.scaling) else { return }
-        let elapsed = now.nanoseconds &- roundStartedAt
+        let elapsed = UInt64(now.microseconds &- roundStartMicroseconds) &* 1_000
         guard elapsed >= max(estimator.smoothed, 1_000_000) else { return }
         let received = receiveNext - roundStart
         // After a pause the round is longer than a round trip and tells nothing.
@@ -26,7 +26,7 @@ extension TransmissionControlBlock {
         {
             receiveLimit = min(limit, max(receiveLimit, received) &* 2)
         }
-        roundStartedAt = now.nanoseconds
+        roundStartMicroseconds = now.microseconds
         roundStart = receiveNext
     }
 

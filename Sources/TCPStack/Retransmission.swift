@@ -67,7 +67,8 @@ extension Stack {
             blocks[index].sendWindow == 0
             ? max(blocks[index].heardAt, blocks[index].progressAt) : blocks[index].progressAt
         let elapsed = now.nanoseconds &- since
-        guard elapsed >= timing.user else { return false }
+        let own = UInt64(blocks[index].userTimeoutSeconds) &* 1_000_000_000
+        guard elapsed >= (own == 0 ? timing.user : own) else { return false }
         counters[.userTimeouts] &+= 1
         record(index, .userTimeout, UInt32(clamping: elapsed / 1_000_000))
         return true
@@ -117,6 +118,10 @@ extension Stack {
         blocks[index].estimator.backoff = min(blocks[index].estimator.backoff, 15) + 1
         blocks[index].timeoutCount.increment()
         record(index, .retransmissionTimeout, UInt32(blocks[index].estimator.backoff))
+        if blocks[index].estimator.backoff == 3 {
+            counters[.stalled] &+= 1
+            arrival.events.insert(.stalled)
+        }
         blocks[index].retransmissionKind = .timeout
         blocks[index].retransmissionDeadline =
             now.nanoseconds &+ blocks[index].estimator.timeout(limits: timing.limits)

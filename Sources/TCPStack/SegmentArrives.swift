@@ -14,8 +14,11 @@ extension Stack {
         }
         var arrival = Arrival(connection: blocks[index].isSynchronized ? id(index) : nil)
 
-        // First, check the sequence number, after PAWS (RFC 7323 §5.3 R1).
-        if !passesPAWS(index, segment) { return refuse(index, .paws) }
+        // First, check the sequence number, after PAWS (RFC 7323 §5.3 R1) and for the option that was agreed on (§3.2).
+        if blocks[index].flags.contains(.timestamps) && !segment.control.contains(.rst) {
+            guard segment.options.hasTimestamp else { return drop(.missingTimestamp) }
+            if !passesPAWS(index, segment) { return refuse(index, .paws) }
+        }
         if !isAcceptable(index, segment) { return outsideWindow(index, segment) }
         // Second, check the RST bit; fourth, check SYN (third is security, which RFC 9293 leaves out).
         if segment.control.contains(.rst) { return resetArrives(index, segment) }
@@ -26,10 +29,14 @@ extension Stack {
         noteCongestion(index, packet, segment)
         if let refused = acknowledgmentArrives(index, frame, segment, &arrival) { return refused }
         // An acknowledgment of FIN may have ended the connection.
-        if arrival.events.contains(.closed) || blocks[index].state == .closed { return arrival }
-        // Sixth, the URG bit: urgent data is received in line (RFC 6093). Seventh, the text; eighth, FIN.
+        if blocks[index].state == .closed { return arrival }
+        // Sixth, the URG bit. Seventh, the text; eighth, FIN.
+        if segment.control.contains(.urg) { urgentArrives(index, frame, packet, segment, &arrival) }
+        if blocks[index].flags.contains(.orphan) && refusesText(index, segment, &arrival) { return arrival }
         textArrives(index, frame, segment, &arrival)
         if arrival.events.contains(.closed) { arrival.reason = .finished }
+        // Without room for it in TIME_WAIT the block is gone.
+        if blocks[index].state == .closed { return arrival }
         // The timers are looked at when the connection leaves the ready queue.
         ready.append(index)
         return arrival
@@ -38,8 +45,6 @@ extension Stack {
     /// RFC 7323 §5.3 R1, with the idle rule of §5.5.
     @inline(__always)
     private func passesPAWS(_ index: UInt32, _ segment: SegmentHeader) -> Bool {
-        guard blocks[index].flags.contains(.timestamps), !segment.control.contains(.rst) else { return true }
-        guard segment.options.hasTimestamp else { return false }
         let age = now.seconds &- blocks[index].recentTimestampSeconds
         return Int32(bitPattern: segment.options.timestamp &- blocks[index].recentTimestamp) >= 0
             || age > 24 * 86_400
@@ -75,7 +80,7 @@ extension Stack {
                 counters[.duplicateSegments] &+= 1
                 blocks[index].noteDuplicate(segment.sequence, segment.sequence + segment.payloadByteCount)
             }
-            if blocks[index].state == .timeWait { restartTimeWait(index) }
+            if blocks[index].state == .timeWait && segment.control.contains(.fin) { restartTimeWait(index) }
             acknowledgeNow(index)
             return drop(.outsideWindow)
         }
@@ -84,6 +89,8 @@ extension Stack {
 
     /// Drops a segment and sends a challenge ACK, unless one was sent lately (RFC 5961 §7).
     mutating func refuse(_ index: UInt32, _ cause: DropCause) -> Arrival {
+        // A half-open connection answers no strangers: a spoofed SYN must not make it reflect segments.
+        guard blocks[index].isSynchronized else { return drop(cause) }
         let milliseconds = now.milliseconds
         let last = blocks[index].challengedMilliseconds
         if last == 0 || milliseconds &- last >= timing.challengeMilliseconds {
@@ -119,10 +126,12 @@ extension Stack {
         else { return nil }
         let identity = blocks[index].identity
         guard listeners.contains(identity.local, port: identity.localPort) else { return nil }
-        let isNewer =
-            blocks[index].flags.contains(.timestamps) && segment.options.hasTimestamp
-            && Int32(bitPattern: segment.options.timestamp &- blocks[index].recentTimestamp) > 0
-        guard isNewer || blocks[index].receiveNext < segment.sequence else { return nil }
+        // RFC 6191 §2: timestamps decide if both have them, unless they are equal; else sequence numbers do.
+        var difference: Int32 = 0
+        if blocks[index].flags.contains(.timestamps) && segment.options.hasTimestamp {
+            difference = Int32(bitPattern: segment.options.timestamp &- blocks[index].recentTimestamp)
+        }
+        guard difference > 0 || (difference == 0 && blocks[index].receiveNext < segment.sequence) else { return nil }
         counters[.timeWaitReused] &+= 1
         record(index, .reopened)
         let hash = identity.tableHash(configuration.secret)

@@ -49,6 +49,17 @@ extension Stack {
         }
     }
 
+    /// New text for an application that closed: nobody will read it, and the peer has to know (RFC 9293 §3.6.1).
+    mutating func refusesText(_ index: UInt32, _ segment: SegmentHeader, _ arrival: inout Arrival) -> Bool {
+        guard blocks[index].receiveNext < segment.sequence + segment.payloadByteCount else { return false }
+        counters[.dataAfterClose] &+= 1
+        counters[.closedForReading] &+= 1
+        arrival.drop = .closedForReading
+        sendReset(index, sequence: blocks[index].sendNext, .dataAfterClose)
+        end(index, .aborted, &arrival)
+        return true
+    }
+
     /// Text that begins at RCV.NXT: offered in the frame if nothing waits before it, else appended to what waits.
     private mutating func inOrder(
         _ index: UInt32, _ frame: RawSpan, _ range: Range<Int>, hasFIN: Bool, _ arrival: inout Arrival
@@ -130,6 +141,9 @@ extension Stack {
         blocks[index].bytesReceived &+= UInt64(byteCount)
         blocks[index].unreadByteCount &+= unread
         if !blocks[index].reassembly.isEmpty { fillGap(index, &events) }
+        if blocks[index].flags.contains(.urgent) && blocks[index].receiveUrgent <= blocks[index].readNext {
+            blocks[index].flags.remove(.urgent)
+        }
         if hasFIN && !blocks[index].flags.contains(.peerFinished) { finish(index, byPeer: &events) }
         delayAcknowledgment(index)
     }
@@ -197,6 +211,8 @@ extension Stack {
         accept(
             index, UInt32(isKept ? range.count : used), unread: UInt32(isKept ? rest.count : 0),
             hasFIN: hasFIN && isKept, &events)
+        // Without room for it in TIME_WAIT the block is gone.
+        guard blocks[index].state != .closed else { return events }
         if !isKept { acknowledgeNow(index) }
         releaseBuffer(index)
         ready.append(index)

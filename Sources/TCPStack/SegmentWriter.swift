@@ -74,6 +74,12 @@ struct SegmentWriter {
         unsafe frame.uncheckedStoreNative(0 as UInt32, at: transport &+ 16)
     }
 
+    /// The urgent pointer (RFC 9293 §3.8.5), with its bit.
+    func writeUrgent(_ frame: inout MutableRawSpan, _ control: ControlBits, pointer: UInt16) {
+        unsafe frame.uncheckedStoreBigEndian(control.rawValue | ControlBits.urg.rawValue, at: transport &+ 13)
+        unsafe frame.uncheckedStoreBigEndian(pointer, at: transport &+ 18)
+    }
+
     /// The timestamps option at `offset`, behind two NOPs.
     @inline(__always)
     static func writeTimestamps(_ frame: inout MutableRawSpan, at offset: Int, _ value: UInt32, _ echo: UInt32) {

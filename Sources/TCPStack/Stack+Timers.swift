@@ -89,7 +89,7 @@ extension Stack {
 
     /// RFC 9293 §3.8.4.
     private mutating func keepaliveExpired(_ index: UInt32, idle: UInt64, _ arrival: inout Arrival) {
-        guard timing.keepaliveIdle != TransmissionControlBlock.never else {
+        guard blocks[index].flags.contains(.keepalive) else {
             blocks[index].stateDeadline = TransmissionControlBlock.never
             return
         }

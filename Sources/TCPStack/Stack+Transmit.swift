@@ -50,7 +50,7 @@ extension Stack {
     private mutating func plan(_ index: UInt32, frameByteCount: Int) -> Plan? {
         if !blocks[index].isSynchronized {
             guard blocks[index].flags.contains(.synchronize) else { return nil }
-            return Plan(kind: .synchronize, sequence: blocks[index].initialSendSequence)
+            return Plan(kind: .synchronize, sequence: blocks[index].sendUnacknowledged)
         }
         if blocks[index].state != .timeWait {
             let room = blocks[index].payloadRoom(frameByteCount: frameByteCount, blockCount: reportCount(index))

@@ -26,9 +26,9 @@ extension Stack {
         let options = synchronizeOptions(index, hasPeer: hasPeer)
         let writer = SegmentWriter(
             &frame, blocks[index].identity, blocks[index].link, optionByteCount: options.byteCount, payloadByteCount: 0,
-            hopLimit: configuration.hopLimit, trafficClass: configuration.codePoint &<< 2)
+            hopLimit: configuration.hopLimit, trafficClass: blocks[index].codePoint &<< 2)
         writer.writeTCP(
-            &frame, blocks[index].identity, blocks[index].initialSendSequence, blocks[index].receiveNext,
+            &frame, blocks[index].identity, blocks[index].sendUnacknowledged, blocks[index].receiveNext,
             synchronizeBits(index, hasPeer: hasPeer), window: window)
         options.write(&frame, at: writer.transport &+ 20)
         let end = writer.transport &+ 20 &+ options.byteCount
@@ -50,7 +50,7 @@ extension Stack {
     private func trafficClass(_ index: UInt32, _ plan: Plan) -> UInt8 {
         let isCapable =
             plan.kind == .data && plan.byteCount > 0 && blocks[index].flags.contains(.congestionNotification)
-        return configuration.codePoint &<< 2 | (isCapable ? ECN.capable : 0)
+        return blocks[index].codePoint &<< 2 | (isCapable ? ECN.capable : 0)
     }
 
     /// A SYN offers all this end can do; a SYN,ACK what both can.
@@ -84,6 +84,7 @@ extension Stack {
         if window == 0 { noteWindowClosed(index) } else { blocks[index].flags.remove(.windowClosed) }
         writer.writeTCP(
             &frame, blocks[index].identity, plan.sequence, blocks[index].receiveNext, control, window: window)
+        if blocks[index].flags.contains(.sendUrgent) { writeUrgent(index, plan, &frame, writer, control) }
         if hasTimestamps {
             SegmentWriter.writeTimestamps(
                 &frame, at: writer.transport &+ 20, blocks[index].timestampNow(now), blocks[index].recentTimestamp)

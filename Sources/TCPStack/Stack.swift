@@ -28,6 +28,8 @@ public struct Stack: ~Copyable {
     /// The time of the call under way or of the last one; calls of the application happen at that time.
     var now = Instant(nanoseconds: 0)
     var halfOpenCount = 0
+    /// Connections the application closed and TCP has not, TIME_WAIT aside.
+    var orphanCount = 0
     /// What `receive` offered and `deliver` has not taken yet.
     var offered = OfferedPayload()
     /// Segments sent in a row from the connection at the head of the ready queue.

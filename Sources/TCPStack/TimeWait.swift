@@ -32,6 +32,10 @@ extension Stack {
         blocks[index].reorderingDeadline = TransmissionControlBlock.never
         blocks[index].stateDeadline = now.nanoseconds &+ timing.timeWait
         blocks[index].scoreboard.clear(&records)
+        if blocks[index].flags.contains(.orphan) {
+            blocks[index].flags.remove(.orphan)
+            orphanCount -= 1
+        }
         timeWait.append(index, in: blocks)
         schedule(index)
         if blocks[index].unreadByteCount > 0 {

@@ -6,7 +6,7 @@ struct Timing: BitwiseCopyable {
     let user: UInt64
     let handshake: UInt64
     let connect: UInt64
-    /// `TransmissionControlBlock.never` when keepalive is off.
+    let usesKeepalive: Bool
     let keepaliveIdle: UInt64
     let keepaliveInterval: UInt64
     let timeWait: UInt64
@@ -22,7 +22,8 @@ struct Timing: BitwiseCopyable {
         user = configuration.userTimeout.nanoseconds
         handshake = configuration.handshakeTimeout.nanoseconds
         connect = configuration.connectTimeout.nanoseconds
-        keepaliveIdle = configuration.keepaliveIdle?.nanoseconds ?? TransmissionControlBlock.never
+        usesKeepalive = configuration.keepaliveIdle != nil
+        keepaliveIdle = (configuration.keepaliveIdle ?? .seconds(7_200)).nanoseconds
         keepaliveInterval = configuration.keepaliveInterval.nanoseconds
         timeWait = configuration.timeWait.nanoseconds
         finWait2 = configuration.finWait2Timeout.nanoseconds

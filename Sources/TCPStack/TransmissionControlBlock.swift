@@ -10,8 +10,16 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     /// Odd while the block is in use; survives reuse, which makes old IDs stale.
     var generation: UInt32
     var state: State
+    /// ACKs to send without delay, at a connection's start.
+    var quickAcknowledgments: UInt8 = 0
+    /// Duplicate ACKs to send for a peer that does not understand SACK.
+    var duplicatesToSend: UInt8 = 0
+    /// Retransmissions of SYN, or probes of a closed window, in a row.
+    var probeCount: UInt8 = 0
     var flags: Flags = []
     var link: LinkHeader
+    /// The Diffserv code point.
+    var codePoint: UInt8
 
     // Deadlines in nanoseconds; `never` when off.
     var retransmissionDeadline = never
@@ -22,11 +30,10 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     var applicationDeadline = never
 
     // Times in nanoseconds: when the peer was heard last, when what waits for it last made progress, when a segment was
-    // sent last, when the round that measures the receive rate began.
+    // sent last.
     var heardAt: UInt64
     var progressAt: UInt64
     var sentAt: UInt64 = 0
-    var roundStartedAt: UInt64 = 0
 
     // Stream offsets: the first unacknowledged byte (at SND.UNA), and the end of what the application promised.
     var acknowledgedOffset: UInt64 = 0
@@ -38,7 +45,6 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     var rack: RACK
 
     // Send sequence variables.
-    let initialSendSequence: SequenceNumber
     var sendUnacknowledged: SequenceNumber
     var sendNext: SequenceNumber
     /// SND.WND, scaled, with SND.WL1 and SND.WL2, and the largest offered (for RFC 5961 §5 and silly-window avoidance).
@@ -55,9 +61,11 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     var acknowledgedNext = SequenceNumber(0)
     /// In-order bytes before RCV.NXT that the application has not taken.
     var unreadByteCount: UInt32 = 0
-    /// The size of the window when nothing is unread, and RCV.NXT when its latest measurement began.
+    /// The size of the window when nothing is unread, and RCV.NXT and the time in microseconds when its latest
+    /// measurement began.
     var receiveLimit: UInt32
     var roundStart = SequenceNumber(0)
+    var roundStartMicroseconds: UInt32 = 0
 
     // Options.
     /// The largest payload with no option but timestamps.
@@ -67,15 +75,14 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     var pathMTU: UInt16
     var sendShift: UInt8 = 0
     var receiveShift: UInt8 = 0
+    /// Zero is the configured one.
+    var userTimeoutSeconds: UInt16 = 0
     let timestampOffset: UInt32
     /// TS.Recent and when it was taken, in seconds (RFC 7323 §4.3, §5.5).
     var recentTimestamp: UInt32 = 0
     var recentTimestampSeconds: UInt32 = 0
 
     // Acknowledging.
-    var quickAcknowledgments: UInt8 = 0
-    /// Duplicate ACKs to send for a peer that does not understand SACK.
-    var duplicatesToSend: UInt8 = 0
     /// D-SACK (RFC 2883) to report once.
     var duplicateStart = SequenceNumber(0)
     var duplicateEnd = SequenceNumber(0)
@@ -85,14 +92,15 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
     // Sending.
     var recovery = Recovery()
     var scoreboard = SACKScoreboard()
-    var hyStart: HyStart
     var spurious = SpuriousRetransmission()
     var retransmissionKind = RetransmissionKind.timeout
     var duplicateAcknowledgmentCount: UInt8 = 0
-    /// Retransmissions of SYN, or probes of a closed window, in a row.
-    var probeCount: UInt8 = 0
     /// SND.NXT when a tail loss probe was sent (RFC 8985 §7.3), while `tailProbeOutstanding`.
     var tailProbeEnd = SequenceNumber(0)
+
+    /// Where urgent data ends (RFC 9293 §3.8.5): RCV.UP while `urgent`, SND.UP while `sendUrgent`.
+    var receiveUrgent = SequenceNumber(0)
+    var sendUrgent = SequenceNumber(0)
 
     // What is only told about.
     /// The connection's place in the event log.
@@ -130,19 +138,18 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         self.link = link
         self.state = state
         self.timestampOffset = timestampOffset
-        initialSendSequence = initialSequence
         sendUnacknowledged = initialSequence
         sendNext = initialSequence + 1
         receiveLimit = UInt32(configuration.initialReceiveWindow)
         pathMTU = UInt16(configuration.mtu)
         estimator = RoundTripEstimator(initialTimeout: timing.initialTimeout)
-        congestion = Cubic(segmentSize: 536)
+        congestion = Cubic(segmentSize: 536, sendNext: initialSequence)
         rack = RACK(initial: initialSequence)
-        hyStart = HyStart(sendNext: initialSequence)
         recovery.point = initialSequence
         heardAt = now.nanoseconds
         progressAt = now.nanoseconds
         openedMilliseconds = now.milliseconds
+        codePoint = configuration.codePoint & 63
     }
 
     struct Flags: OptionSet, BitwiseCopyable {
@@ -194,6 +201,11 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         static let slowingDown = Flags(rawValue: 67_108_864)
         /// The latest segment sent closed the window.
         static let windowClosed = Flags(rawValue: 134_217_728)
+        static let keepalive = Flags(rawValue: 268_435_456)
+        /// The application called close: it reads nothing more.
+        static let orphan = Flags(rawValue: 536_870_912)
+        static let urgent = Flags(rawValue: 1_073_741_824)
+        static let sendUrgent = Flags(rawValue: 2_147_483_648)
 
     }
 

@@ -63,7 +63,12 @@ struct ScriptSegment {
     var window: UInt16?
     /// The ECN field of the IP header: `ecn 2` can tell about congestion, `ecn 3` does.
     var ecn: UInt8?
-    /// By name: `mss`, `wscale`, `sackOK`, `ts`, `sack`; `nosack` says that there must be no SACK option.
+    /// The urgent pointer (`urg N`), the Diffserv code point (`dscp N`) and the hop limit (`ttl N`).
+    var urgentPointer: UInt16?
+    var codePoint: UInt8?
+    var hopLimit: UInt8?
+    /// By name: `mss`, `wscale`, `sackOK`, `ts`, `tsecr`, `sack`, and `raw` for bytes in hexadecimal; `noSack` says that
+    /// there must be no such option, likewise for the others.
     var options: [String: [String]] = [:]
 
     private static let letters: [(Character, UInt8)] = [
@@ -88,6 +93,9 @@ struct ScriptSegment {
         for (position, field) in fields.enumerated() where position + 1 < fields.count {
             if field == "ack" { acknowledgment = UInt32(fields[position + 1]) }
             if field == "ecn" { ecn = UInt8(fields[position + 1]) }
+            if field == "urg" { urgentPointer = UInt16(fields[position + 1]) }
+            if field == "dscp" { codePoint = UInt8(fields[position + 1]) }
+            if field == "ttl" { hopLimit = UInt8(fields[position + 1]) }
             if field == "win" { window = UInt16(fields[position + 1]) }
         }
         guard parts.count > 1 else { return }
@@ -105,18 +113,23 @@ struct ScriptSegment {
         if control & SegmentTemplate.ack != 0 { acknowledgment = template.acknowledgment &- acknowledgmentBase }
         window = template.window
         ecn = template.trafficClass & 3
+        codePoint = template.trafficClass >> 2
+        hopLimit = template.hopLimit
+        urgentPointer = template.urgentPointer
         for (kind, content) in template.optionList {
             switch kind {
             case 2: options["mss"] = ["\(SegmentTemplate.number(content))"]
-            case 3: options["wscale"] = ["\(content[0])"]
+            case 3 where content.count == 1: options["wscale"] = ["\(content[0])"]
             case 4: options["sackOK"] = []
-            case 5:
+            case 5 where content.count % 8 == 0:
                 options["sack"] = stride(from: 0, to: content.count, by: 8).map {
                     let start = SegmentTemplate.number(content[$0..<$0 + 4]) &- acknowledgmentBase
                     let end = SegmentTemplate.number(content[$0 + 4..<$0 + 8]) &- acknowledgmentBase
                     return "\(start):\(end)"
                 }
-            case 8: options["ts"] = []
+            case 8 where content.count == 8:
+                options["ts"] = []
+                options["tsecr"] = ["\(SegmentTemplate.number(content.suffix(4)))"]
             default: options["kind\(kind)"] = []
             }
         }
@@ -132,9 +145,13 @@ struct ScriptSegment {
         if acknowledgment != nil && acknowledgment != actual.acknowledgment { return "ack" }
         if window != nil && window != actual.window { return "window" }
         if ecn != nil && ecn != actual.ecn { return "ECN field" }
+        if urgentPointer != nil && urgentPointer != actual.urgentPointer { return "urgent pointer" }
+        if codePoint != nil && codePoint != actual.codePoint { return "code point" }
+        if hopLimit != nil && hopLimit != actual.hopLimit { return "hop limit" }
         for (name, values) in options {
-            if name == "nosack" {
-                if actual.options["sack"] != nil { return "SACK option" }
+            if name.hasPrefix("no") {
+                let absent = name.dropFirst(2).lowercased()
+                if actual.options.keys.contains(where: { $0.lowercased() == absent }) { return "\(absent) option" }
             } else if actual.options[name] != values {
                 return name
             }
@@ -148,6 +165,8 @@ struct ScriptSegment {
         if let acknowledgment { text += " ack \(acknowledgment)" }
         if let window { text += " win \(window)" }
         if let ecn, ecn != 0 { text += " ecn \(ecn)" }
+        if let codePoint, codePoint != 0 { text += " dscp \(codePoint)" }
+        if let urgentPointer, urgentPointer != 0 { text += " urg \(urgentPointer)" }
         let list = options.sorted { $0.key < $1.key }.map { ([$0.key] + $0.value).joined(separator: " ") }
         return list.isEmpty ? text : text + " <\(list.joined(separator: ","))>"
     }

@@ -18,6 +18,8 @@ public struct SegmentTemplate: Equatable {
     public var vlan: UInt16?
     /// Diffserv code point and ECN field.
     public var trafficClass: UInt8 = 0
+    public var hopLimit: UInt8 = 64
+    public var urgentPointer: UInt16 = 0
 
     public static let fin: UInt8 = 1, syn: UInt8 = 2, rst: UInt8 = 4, psh: UInt8 = 8, ack: UInt8 = 16, urg: UInt8 = 32
 
@@ -34,20 +36,24 @@ public struct SegmentTemplate: Equatable {
         let tcpByteCount = 20 + padded.count + payload.count
         if source.address.isIPv4 {
             bytes += [0x45, trafficClass] + Self.big(UInt64(20 + tcpByteCount), 2) + Self.big(0x0000_4000, 4)
-            bytes += [64, 6, 0, 0] + Self.wire(source.address).suffix(4) + Self.wire(destination.address).suffix(4)
+            bytes +=
+                [hopLimit, 6, 0, 0] + Self.wire(source.address).suffix(4) + Self.wire(destination.address).suffix(4)
             var sum = InternetChecksum()
             // Safe: bytes have no padding.
             sum.add(unsafe bytes.span.bytes, network..<network + 20)
             Self.store(sum.field, in: &bytes, at: network + 10)
         } else {
             bytes +=
-                Self.big(0x6000_0000 | UInt64(trafficClass) << 20, 4) + Self.big(UInt64(tcpByteCount), 2) + [6, 64]
+                Self.big(0x6000_0000 | UInt64(trafficClass) << 20, 4) + Self.big(UInt64(tcpByteCount), 2) + [
+                    6, hopLimit,
+                ]
             bytes += Self.wire(source.address) + Self.wire(destination.address)
         }
         let transport = bytes.count
         bytes += Self.big(UInt64(source.port), 2) + Self.big(UInt64(destination.port), 2)
         bytes += Self.big(UInt64(sequence), 4) + Self.big(UInt64(acknowledgment), 4)
-        bytes += [UInt8((20 + padded.count) / 4) << 4, control] + Self.big(UInt64(window), 2) + [0, 0, 0, 0]
+        bytes += [UInt8((20 + padded.count) / 4) << 4, control] + Self.big(UInt64(window), 2) + [0, 0]
+        bytes += Self.big(UInt64(urgentPointer), 2)
         bytes += padded + payload
         var sum = InternetChecksum(
             pseudoHeader: source.address, destination.address, protocol: 6, byteCount: tcpByteCount)
@@ -120,9 +126,11 @@ public struct SegmentTemplate: Equatable {
         sourceMAC = UInt64(bytes.bigEndian(UInt32.self, at: 6)) << 16 | UInt64(bytes.bigEndian(UInt16.self, at: 10))
         vlan = packet.isTagged ? packet.vlan : nil
         trafficClass = packet.trafficClass
+        hopLimit = bytes.bigEndian(UInt8.self, at: packet.network + (packet.isIPv6 ? 7 : 8))
+        urgentPointer = bytes.bigEndian(UInt16.self, at: packet.transport + 18)
     }
 
-    /// Kind and content of each option.
+    /// Kind and content of each option, up to one that is malformed.
     public var optionList: [(kind: UInt8, content: [UInt8])] {
         var list: [(UInt8, [UInt8])] = []
         var offset = 0
@@ -131,18 +139,19 @@ public struct SegmentTemplate: Equatable {
                 offset += 1
                 continue
             }
-            let length = Int(options[offset + 1])
+            let length = offset + 1 < options.count ? Int(options[offset + 1]) : 0
+            guard length >= 2, offset + length <= options.count else { break }
             list.append((options[offset], Array(options[offset + 2..<offset + length])))
             offset += length
         }
         return list
     }
 
-    static func big(_ value: UInt64, _ count: Int) -> [UInt8] {
+    public static func big(_ value: UInt64, _ count: Int) -> [UInt8] {
         (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (count - 1 - $0))) }
     }
 
-    static func number(_ bytes: some Sequence<UInt8>) -> UInt32 { bytes.reduce(0) { $0 << 8 | UInt32($1) } }
+    public static func number(_ bytes: some Sequence<UInt8>) -> UInt32 { bytes.reduce(0) { $0 << 8 | UInt32($1) } }
 
     private static func wire(_ address: Address) -> [UInt8] {
         big(UInt64(bigEndian: address.high), 8) + big(UInt64(bigEndian: address.low), 8)

@@ -3,11 +3,13 @@ public import TCPStack
 
 /// Runs a script of segments, application calls and expectations against a stack, under virtual time.
 ///
-/// Calls: `connect` (a whole handshake; see `connect`), `open` (active), `send N`, `finish`, `abort`, `nagle on`, `read N` (of the
-/// unread bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about
-/// our segment at SEQ: `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`. Checks: `state NAME`, `cwnd N`, `ssthresh
-/// N`, `unread N`, `acked N`, `event NAME...` (all since the last such line), `count NAME N`, `drop NAME N`,
-/// `connections N`, `timers NAME...`, `history NAME...` (the connection's event ring).
+/// Calls: `connect` (a whole handshake; see `connect`), `open` (active), `send N`, `urgent` (all promised so far),
+/// `finish`, `close`, `abort`, `nagle on`, `keepalive on`, `usertimeout SECONDS`, `codepoint N`, `read N` (of the unread
+/// bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about our
+/// segment at SEQ: `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`, `icmp TYPE CODE SEQ`.
+/// Checks: `state NAME`, `sendwindow N`, `srtt MS`, `rto MS`, `cwnd N`, `ssthresh N`, `unread N`, `urgent N` (bytes not read), `acked N`, `flight N`,
+/// `received N`, `event NAME...` (all since the last such line), `count NAME N`, `drop NAME N`, `connections N`,
+/// `timers NAME...`, `history NAME...` (the connection's event ring).
 public final class TCPScript {
     public private(set) var failures: [String] = []
     public private(set) var trace: [String] = []
@@ -161,7 +163,8 @@ public final class TCPScript {
         template.sequence = clientStart &+ segment.start
         template.acknowledgment = segment.acknowledgment.map { (serverStart ?? 0) &+ $0 } ?? 0
         template.window = segment.window ?? 65_535
-        template.trafficClass = segment.ecn ?? 0
+        template.trafficClass = (segment.codePoint ?? 0) << 2 | (segment.ecn ?? 0)
+        template.urgentPointer = segment.urgentPointer ?? 0
         template.payload = (0..<segment.byteCount).map { UInt8(truncatingIfNeeded: Int(segment.start) + $0) }
         template.options = options(segment)
         return template
@@ -169,6 +172,9 @@ public final class TCPScript {
 
     private func options(_ segment: ScriptSegment) -> [UInt8] {
         var bytes: [UInt8] = []
+        if let raw = segment.options["raw"]?.first {
+            bytes += stride(from: 0, to: raw.count, by: 2).map { UInt8(raw.dropFirst($0).prefix(2), radix: 16)! }
+        }
         if let value = segment.options["mss"]?.first { bytes += [2, 4] + SegmentTemplate.big(UInt64(value)!, 2) }
         if segment.options["sackOK"] != nil { bytes += [4, 2] }
         if let value = segment.options["wscale"]?.first { bytes += [3, 3, UInt8(value)!] }
@@ -218,7 +224,7 @@ public final class TCPScript {
     private func note(_ happened: ConnectionEvents, _ reason: CloseReason?) {
         let names: [(ConnectionEvents, String)] = [
             (.established, "established"), (.readable, "readable"), (.acknowledged, "acknowledged"),
-            (.peerFinished, "peerFinished"), (.timer, "timer"),
+            (.peerFinished, "peerFinished"), (.timer, "timer"), (.urgent, "urgent"), (.stalled, "stalled"),
         ]
         for (event, name) in names where happened.contains(event) { events.append(name) }
         if happened.contains(.closed) { events.append("closed(\(reason.map { "\($0)" } ?? "?"))") }
@@ -237,6 +243,7 @@ public final class TCPScript {
             let mtu = UInt32(words[1])! + (server.address.isIPv4 ? 40 : 60)
             arrive(icmpError(server.address.isIPv4 ? (3, 4) : (2, 0), word: mtu, sequence: UInt32(words[2])!))
         case "refused": arrive(icmpError(server.address.isIPv4 ? (3, 3) : (1, 4), word: 0, sequence: UInt32(words[1])!))
+        case "icmp": arrive(icmpError((UInt8(words[1])!, UInt8(words[2])!), word: 0, sequence: UInt32(words[3])!))
         case "unreachable":
             arrive(icmpError(server.address.isIPv4 ? (3, 1) : (1, 0), word: 0, sequence: UInt32(words[1])!))
         default:
@@ -244,6 +251,11 @@ public final class TCPScript {
             switch words[0] {
             case "send": stack.send(connection, byteCount: number!)
             case "finish": stack.finish(connection)
+            case "close": stack.close(connection)
+            case "urgent": stack.markUrgent(connection)
+            case "usertimeout": stack.setUserTimeout(connection, .seconds(number!))
+            case "keepalive": stack.setKeepalive(connection, words[1] == "on")
+            case "codepoint": stack.setCodePoint(connection, UInt8(number!))
             case "nagle": stack.setNagle(connection, words[1] == "on")
             case "abort": stack.abort(connection)
             case "read": stack.consume(connection, number ?? stack.unreadByteCount(connection))
@@ -325,6 +337,10 @@ public final class TCPScript {
         case "flight": actual = information.map { "\($0.bytesInFlight)" } ?? "none"
         case "received": actual = information.map { "\($0.bytesReceived)" } ?? "none"
         case "connections": actual = "\(stack.connectionCount)"
+        case "sendwindow": actual = information.map { "\($0.sendWindow)" } ?? "none"
+        case "srtt": actual = information.map { "\(($0.smoothedRoundTrip + 500_000) / 1_000_000)" } ?? "none"
+        case "rto": actual = information.map { "\(($0.retransmissionTimeout + 500_000) / 1_000_000)" } ?? "none"
+        case "urgent": actual = connection.map { "\(stack.urgentByteCount($0))" } ?? "none"
         case "timers": actual = information.map { names(of: $0.timers) } ?? "none"
         case "history": actual = history()
         case "event":

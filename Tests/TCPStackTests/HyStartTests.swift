@@ -53,7 +53,7 @@ import Testing
     private let segmentSize: UInt32 = 1_000
 
     @Test func reductionIsBetaAndFastConvergenceLess() {
-        var cubic = Cubic(segmentSize: segmentSize)
+        var cubic = Cubic(segmentSize: segmentSize, sendNext: SequenceNumber(0))
         cubic.setWindow(100_000)
         cubic.reduce(segmentSize: segmentSize)
         #expect(cubic.window == 70_000 && cubic.slowStartThreshold == 70_000)
@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test func undoRestores() {
-        var cubic = Cubic(segmentSize: segmentSize)
+        var cubic = Cubic(segmentSize: segmentSize, sendNext: SequenceNumber(0))
         cubic.setWindow(50_000)
         cubic.collapse(isFirst: true, segmentSize: segmentSize)
         #expect(cubic.window == 1_000 && cubic.slowStartThreshold == 35_000)
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func theWindowHasABottomAndATop() {
-        var cubic = Cubic(segmentSize: segmentSize)
+        var cubic = Cubic(segmentSize: segmentSize, sendNext: SequenceNumber(0))
         for _ in 0..<50 { cubic.reduce(segmentSize: segmentSize) }
         #expect(cubic.window == 2_000)
         cubic.setWindow(1 << 30 - 1)

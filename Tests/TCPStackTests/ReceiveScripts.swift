@@ -270,12 +270,12 @@ import Testing
             2.000 ? drop paws 1
             """),
         Script(
-            "a segment without the timestamp that was agreed on is refused (RFC 7323 §3.2)",
+            "a segment without the timestamp that was agreed on is dropped (RFC 7323 §3.2)",
             """
             0.000 ! connect
             1.000 < P. 1:11 ack 1 <nots>
-            1.000 > . 1:1 ack 1
             1.000 ? received 0
+            1.000 ? drop missingTimestamp 1
             """),
         Script(
             "RST needs no timestamp",

@@ -172,7 +172,7 @@ import Testing
             1.400 > P. 1:1001 ack 1
             3.000 > P. 1:1001 ack 1
             6.200 > P. 1:1001 ack 1
-            12.700 ? event closed(timedOut)
+            12.700 ? event stalled closed(timedOut)
             12.700 ? connections 0
             """),
         Script(

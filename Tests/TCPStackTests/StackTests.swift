@@ -374,4 +374,93 @@ import Testing
         let count = bench.sent.count
         #expect(count == 10)
     }
+
+    /// Without any room in TIME_WAIT a connection is gone with its last segment, once.
+    @Test func timeWaitWithoutRoom() {
+        var bench = Bench { $0.timeWaitLimit = 0 }
+        for port in UInt16(1_000)..<1_004 {
+            guard let id = bench.connect(port: port) else { continue }
+            bench.stack.finish(id)
+            bench.transmit()
+            guard let fin = bench.sent.first else { continue }
+            var last = bench.template(port: port)
+            last.sequence = 1
+            last.acknowledgment = fin.sequence &+ 1
+            last.control = SegmentTemplate.fin | SegmentTemplate.ack
+            last.payload = port % 2 == 0 ? [] : [1]
+            bench.receive(last.frame)
+            bench.transmit()
+            bench.now += 100_000_000_000
+            while bench.stack.nextEvent(at: Instant(nanoseconds: bench.now)) != nil {}
+            let count = bench.stack.connectionCount
+            let broken = bench.stack.brokenInvariants()
+            #expect(count == 0 && broken.isEmpty)
+        }
+        // Nothing was given back twice: two new connections are two.
+        let ids = [bench.connect(port: 2_000), bench.connect(port: 2_001)]
+        #expect(ids[0] != nil && ids[1] != nil && ids[0]?.index != ids[1]?.index)
+    }
+
+    /// RFC 9293 §3.9.1.1: opens to and from addresses that are no single host's, or of two families, are refused.
+    @Test func opensToNoHostAreRefused() {
+        var bench = Bench()
+        let path = LinkPath(destination: 1, source: 2)
+        var refused = 0
+        for address in [0xE000_0001, 0xFFFF_FFFF, 0x7F00_0001, 0] as [UInt32] {
+            let peer = Endpoint(address: Address(ipv4: address.bigEndian), port: 80)
+            if bench.stack.connect(to: peer, from: bench.server, by: path, at: Instant(nanoseconds: bench.now)) == nil {
+                refused += 1
+            }
+        }
+        let other = Endpoint(address: Simulation.address(2, isIPv6: true), port: 80)
+        let mixed = bench.stack.connect(to: other, from: bench.server, by: path, at: Instant(nanoseconds: bench.now))
+        let count = bench.stack.connectionCount
+        #expect(refused == 4 && mixed == nil && count == 0)
+    }
+
+    /// RFC 9293 §3.9.1.1: listening on one endpoint takes nothing from another, nor from a connection.
+    @Test func listenersAreIndependent() {
+        var bench = Bench()
+        let first = bench.connect(port: 1_000)
+        let own = Endpoint(address: bench.server.address, port: 80)
+        let answers = [bench.stack.listen(on: own), bench.stack.listen(on: Endpoint(address: .any, port: 81))]
+        let second = bench.connect(port: 1_001)
+        var elsewhere = bench.template(port: 1_002)
+        elsewhere.destination.port = 81
+        elsewhere.control = SegmentTemplate.syn
+        bench.receive(elsewhere.frame)
+        bench.transmit()
+        let control = bench.sent.first?.control
+        #expect(answers == [true, true] && control == SegmentTemplate.syn | SegmentTemplate.ack)
+        let states = [first, second].map { $0.flatMap { bench.stack.info($0)?.state } }
+        #expect(states == [.established, .established])
+    }
+
+    /// RFC 9293 §3.8.6.3: what arrived together is acknowledged together.
+    @Test func oneAcknowledgmentForABurst() {
+        var bench = Bench()
+        _ = bench.connect()
+        let acknowledgment = bench.sent.first.map { $0.sequence &+ 1 } ?? 0
+        for offset in UInt32(0)..<8 {
+            var data = bench.template()
+            data.sequence = 1 + offset * 1_000
+            data.acknowledgment = acknowledgment
+            data.payload = [UInt8](repeating: 1, count: 1_000)
+            bench.receive(data.frame)
+        }
+        bench.transmit()
+        let acknowledgments = bench.sent.map(\.acknowledgment)
+        #expect(acknowledgments == [8_001])
+    }
+
+    /// Defaults that RFC 9293 has a bound for: R1 and R2, the delay of an ACK, keepalive once it is asked for.
+    @Test func defaultsAreWithinBounds() {
+        let configuration = Configuration(secret: (1, 2))
+        #expect(configuration.userTimeout >= .seconds(100) && configuration.connectTimeout >= .seconds(180))
+        #expect(configuration.delayedAcknowledgmentTimeout < .milliseconds(500))
+        var unset = configuration
+        unset.keepaliveIdle = nil
+        #expect(Timing(unset).keepaliveIdle >= 7_200_000_000_000)
+        #expect(configuration.minimumRetransmissionTimeout <= configuration.initialRetransmissionTimeout)
+    }
 }

@@ -138,6 +138,6 @@ import Testing
         let links =
             MemoryLayout<TimerWheel.Entry>.stride + MemoryLayout<ReadyQueue.Link>.stride + 2
             * MemoryLayout<UInt64>.stride
-        #expect(block + links <= 584, "\(block) + \(links)")
+        #expect(block + links <= 512, "\(block) + \(links)")
     }
 }
