@@ -97,6 +97,15 @@ let package = Package(
             name: "onvm-nf-hostile", dependencies: ["CLinux", "Handover", "Linux", "NetworkFunction"],
             path: "Tests/HostileNF",
             swiftSettings: swiftSettings),
+        // A TCP end over AF_XDP without manager and steering, for the system tests that hold the stack against Linux's.
+        .executableTarget(
+            name: "onvm-tcp-peer",
+            dependencies: [
+                "BPF", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "XSK",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/TCPPeer",
+            swiftSettings: swiftSettings),
         .target(name: "CAllocationCounter"),
         library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
         tests("LinuxTests", ["CLinux", "Linux"]),

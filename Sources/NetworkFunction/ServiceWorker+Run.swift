@@ -29,11 +29,7 @@ extension ServiceWorker where S: ~Copyable {
         telemetry[.framesTotal] = UInt64(port.frameCount)
         telemetry[.layoutVersion] = Telemetry.layoutVersion
         while true {
-            now = .current
-            let received = receive()
-            runTimers()
-            let kick = transmit()
-            telemetry.add(1, to: .heartbeat)
+            let (received, kick) = turn()
             var isPending = false
             switch kick {
             case .sent: linkIsDown = false
@@ -59,8 +55,20 @@ extension ServiceWorker where S: ~Copyable {
         }
     }
 
+    /// Takes what arrived, runs what is due, sends what may be sent: one turn of whoever drives the worker.
+    /// - Returns: how many descriptors were received, and what became of the sending.
+    @inlinable public mutating func turn() -> (received: UInt32, kick: XSKPort.Kick) {
+        now = .current
+        let received = receive()
+        runTimers()
+        let kick = transmit()
+        telemetry.add(1, to: .heartbeat)
+        return (received, kick)
+    }
+
     /// Sleeps until a frame, a command or the next deadline. Returns whether a command waits.
-    @inlinable mutating func sleep(channel: CInt, isPending: Bool) -> Bool {
+    /// - Parameter isPending: Frames wait that the device did not take.
+    @inlinable public mutating func sleep(channel: CInt, isPending: Bool) -> Bool {
         var deadline = stack.nextDeadline
         // An unsent rest is tried again soon, a link that is down less soon.
         if isPending || linkIsDown {
