@@ -12,7 +12,7 @@ extension ServiceWorker where S: ~Copyable {
     /// Whether the connection is there, in any state.
     public func exists(_ connection: ConnectionID) -> Bool { stack.peer(of: connection) != nil }
 
-    public func information(_ connection: ConnectionID) -> ConnectionInformation? { stack.information(connection) }
+    public func info(_ connection: ConnectionID) -> ConnectionInfo? { stack.info(connection) }
 
     public var connectionCount: Int { stack.connectionCount }
     public var counters: Counters { stack.counters }

@@ -30,6 +30,7 @@ extension ServiceWorker where S: ~Copyable {
         telemetry[.layoutVersion] = Telemetry.layoutVersion
         while true {
             let (received, kick) = turn()
+            if reporter.isWalking { reporter.advance(stack, telemetry) }
             var isPending = false
             switch kick {
             case .sent: linkIsDown = false
@@ -47,7 +48,7 @@ extension ServiceWorker where S: ~Copyable {
             report(statistics: reportsStatistics)
             if reportsStatistics { lastStatistics = now }
             if draining, stack.connectionCount == 0 { return .drained }
-            if received > 0 { continue }
+            if received > 0 || reporter.isWalking { continue }
             if sleep(channel: channel, isPending: isPending), handleCommand(manager, &channel) {
                 draining = true
                 drain()
@@ -102,6 +103,7 @@ extension ServiceWorker where S: ~Copyable {
         telemetry[.requests] = service.requestCount
         telemetry[.kicks] = port.kicks
         telemetry[.kickRetries] = port.kickRetries
+        reporter.look(telemetry)
         guard statistics else { return }
         reportCounters()
     }
@@ -109,6 +111,8 @@ extension ServiceWorker where S: ~Copyable {
     @usableFromInline mutating func reportCounters() {
         port.recordStatistics(in: telemetry)
         let counters = stack.counters
+        for counter in Counter.allCases { telemetry.setCounter(Int(counter.rawValue), to: counters[counter]) }
+        for cause in DropCause.allCases { telemetry.setDrop(Int(cause.rawValue), to: counters[cause]) }
         telemetry[.dropOversized] = port.oversized
         telemetry[.dropMalformed] =
             counters[.truncatedFrame] &+ counters[.malformedIPv4] &+ counters[.malformedIPv6]

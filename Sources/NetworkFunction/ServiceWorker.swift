@@ -14,6 +14,7 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
     @usableFromInline let telemetry: Telemetry
     @usableFromInline var now: Instant
     @usableFromInline var linkIsDown = false
+    @usableFromInline var reporter = ConnectionReporter()
 
     public init(
         service: consuming S, stack: consuming Stack, port: consuming XSKPort, telemetry: consuming Telemetry,

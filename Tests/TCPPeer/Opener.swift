@@ -31,7 +31,7 @@ struct Opener {
         hasNews = false
         for index in open.indices.reversed() {
             // A connection in TIME-WAIT is over for who opened it.
-            if let information = worker.information(open[index]), information.state != .timeWait { continue }
+            if let info = worker.info(open[index]), info.state != .timeWait { continue }
             open.swapAt(index, open.count - 1)
             open.removeLast()
             ended += 1
@@ -52,16 +52,16 @@ struct Opener {
     private mutating func trace(_ worker: borrowing ServiceWorker<PeerService>) {
         let now = Instant.current.nanoseconds
         guard let traceInterval, now >= nextTrace, let connection = open.first,
-            let information = worker.information(connection)
+            let info = worker.info(connection)
         else { return }
         nextTrace = now + traceInterval
         say(
             """
-            {"trace": {"now": \(now), "state": "\(information.state)", "cwnd": \(information.congestionWindow), \
-            "ssthresh": \(information.slowStartThreshold), "flight": \(information.bytesInFlight), \
-            "srtt_us": \(information.smoothedRoundTripNanoseconds / 1_000), "retransmitted": \
-            \(information.retransmittedSegments), "acknowledged": \(information.bytesAcknowledged), \
-            "received": \(information.bytesReceived), "send_window": \(information.sendWindow)}}
+            {"trace": {"now": \(now), "state": "\(info.state)", "cwnd": \(info.congestionWindow), \
+            "ssthresh": \(info.slowStartThreshold), "flight": \(info.bytesInFlight), \
+            "srtt_us": \(info.smoothedRoundTrip / 1_000), "retransmitted": \
+            \(info.retransmittedSegments), "acknowledged": \(info.bytesAcknowledged), \
+            "received": \(info.bytesReceived), "send_window": \(info.sendWindow)}}
             """)
     }
 }
