@@ -1,7 +1,11 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// scripts/fuzz sets it: everything is then watched by libFuzzer.
+let isFuzzing = Context.environment["ONVM_FUZZ"] != nil
+
 let swiftSettings: [SwiftSetting] = [
+    .unsafeFlags(isFuzzing ? ["-sanitize=fuzzer"] : []),
     .swiftLanguageMode(.v6),
     .strictMemorySafety(),
     .treatAllWarnings(as: .error),
@@ -33,6 +37,23 @@ func dataPlane(
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+/// The fuzz targets: a test that replays their corpus, or, for scripts/fuzz, the libFuzzer program that grows it.
+func fuzzing() -> Target {
+    let dependencies: [Target.Dependency] = [
+        "ControlAPI", "HTTP1", "Handover", "Linux", "Manager", "PacketHeaders", "TCPStack", "TestSupport",
+    ]
+    let path = "Tests/FuzzTests"
+    guard isFuzzing else {
+        return .testTarget(
+            name: "FuzzTests", dependencies: dependencies, path: path, exclude: ["Corpus", "FuzzEntry.swift"],
+            swiftSettings: swiftSettings)
+    }
+    return .executableTarget(
+        name: "onvm-fuzz", dependencies: dependencies, path: path, exclude: ["Corpus", "CorpusTests.swift"],
+        swiftSettings: swiftSettings,
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])])
 }
 
 let package = Package(
@@ -97,6 +118,15 @@ let package = Package(
             name: "onvm-nf-hostile", dependencies: ["CLinux", "Handover", "Linux", "NetworkFunction"],
             path: "Tests/HostileNF",
             swiftSettings: swiftSettings),
+        // A TCP end over AF_XDP without manager and steering, for the system tests that hold the stack against Linux's.
+        .executableTarget(
+            name: "onvm-tcp-peer",
+            dependencies: [
+                "BPF", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "XSK",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/TCPPeer",
+            swiftSettings: swiftSettings),
         .target(name: "CAllocationCounter"),
         library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
         tests("LinuxTests", ["CLinux", "Linux"]),
@@ -120,5 +150,6 @@ let package = Package(
                 "ControlAPI", "Handover", "Linux", "Manager", "XSK", .product(name: "Logging", package: "swift-log"),
             ]),
         tests("KernelTests", ["BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "TestSupport", "XSK"]),
+        fuzzing(),
     ]
 )

@@ -70,8 +70,8 @@ build_release() {
     for product in "$@"; do
         [[ -x $RELEASE/$product ]] || newer=$product
         [[ -n $newer ]] ||
-            newer=$(find "$ROOT/Package.swift" "$ROOT/Sources" "$ROOT/Tests/HostileNF" "$ROOT/bpf" -type f \
-                -newer "$RELEASE/$product" -print -quit)
+            newer=$(find "$ROOT/Package.swift" "$ROOT/Sources" "$ROOT/Tests/HostileNF" "$ROOT/Tests/TCPPeer" \
+                "$ROOT/bpf" -type f -newer "$RELEASE/$product" -print -quit)
     done
     [[ -n $newer ]] || return 0
     step "Building $* (swift build -c release; several minutes in a fresh clone)"

@@ -16,6 +16,11 @@ public struct ControlRequest: Codable, Equatable, Sendable {
         case status
         /// Ends the process of an NF now; its slot is rebuilt with a fresh one.
         case killNF = "nf.kill"
+        /// Asks an NF for its connections. The answer is what it showed last; when that is older than the request, ask
+        /// again with `readConnections`.
+        case requestConnections = "nf.connections"
+        /// What the NF showed last.
+        case readConnections = "nf.connections.read"
     }
 }
 

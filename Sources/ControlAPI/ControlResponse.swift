@@ -3,10 +3,12 @@ public struct ControlResponse: Codable, Equatable, Sendable {
     public var version: Int
     public var error: ControlError?
     public var status: Status?
+    public var connections: ConnectionList?
 
-    public init(status: Status? = nil, error: ControlError? = nil) {
+    public init(status: Status? = nil, connections: ConnectionList? = nil, error: ControlError? = nil) {
         self.version = ControlAPI.version
         self.status = status
+        self.connections = connections
         self.error = error
     }
 }

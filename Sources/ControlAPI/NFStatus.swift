@@ -22,6 +22,9 @@ public struct NFStatus: Codable, Equatable, Sendable {
     public var drops: [String: UInt64] = [:]
     /// Everything else in its telemetry page.
     public var telemetry: [String: UInt64] = [:]
+    /// What its TCP stack counted: the events of the RFCs, and drops by cause.
+    public var tcp: [String: UInt64] = [:]
+    public var tcpDrops: [String: UInt64] = [:]
     /// Every counter that the eBPF programs keep for the slot.
     public var counters: [String: UInt64] = [:]
     /// When its process started, in seconds since the epoch.

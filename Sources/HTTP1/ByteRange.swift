@@ -36,14 +36,14 @@ public struct ByteRangeSet: Sendable, BitwiseCopyable {
     public mutating func parse(_ value: RawSpan, size: UInt64) -> Outcome {
         count = 0
         let unit: StaticString = "bytes="
-        guard value.byteCount > 6, value.matches(unit, in: 0..<6), size > 0 || !isSuffix(value) else { return .ignored }
+        guard value.byteCount > 6, value.matches(unit, in: 0..<6) else { return .ignored }
         var members = ListMembers(value, 6..<value.byteCount)
         var specified = 0
         while let member = members.next() {
             specified &+= 1
             guard specified <= Self.limit else { return .ignored }
             switch Self.specification(value, member, size) {
-            case .malformed: return .ignored
+            case .malformed, .inexpressible: return .ignored
             case .unsatisfiable: continue
             case .range(let range):
                 storage[count] = range
@@ -56,10 +56,7 @@ public struct ByteRangeSet: Sendable, BitwiseCopyable {
         return .satisfiable
     }
 
-    /// A suffix of nothing is the whole, empty representation, which a Content-Range cannot express.
-    private func isSuffix(_ value: RawSpan) -> Bool { value.octet(6) == ASCII.hyphen }
-
-    private enum Specification { case malformed, unsatisfiable, range(ByteRange) }
+    private enum Specification { case malformed, unsatisfiable, inexpressible, range(ByteRange) }
 
     private static func specification(_ value: RawSpan, _ member: Range<Int>, _ size: UInt64) -> Specification {
         var hyphen = member.lowerBound
@@ -69,6 +66,8 @@ public struct ByteRangeSet: Sendable, BitwiseCopyable {
         let lastDigits = hyphen &+ 1..<member.upperBound
         if firstDigits.isEmpty {
             guard let length = saturatingDecimal(value, lastDigits) else { return .malformed }
+            // A suffix of nothing is the whole, empty representation, which a Content-Range cannot express.
+            guard size > 0 else { return .inexpressible }
             guard length > 0 else { return .unsatisfiable }
             return .range(ByteRange(first: size &- min(length, size), last: size &- 1))
         }

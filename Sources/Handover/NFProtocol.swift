@@ -77,6 +77,8 @@ public enum NFCommand: Equatable, Sendable {
     case run
     /// Accept no new connection; exit when the last one ended.
     case drain
+    /// Wake up: the telemetry page has a request.
+    case look
 }
 
 /// The manager's end of the channel to one NF.
@@ -117,7 +119,13 @@ public struct NFChannel: ~Copyable {
     }
 
     public func send(_ command: NFCommand) throws(Errno) {
-        try socket.send(MessageWriter(kind: command == .run ? .run : .drain).bytes)
+        let kind: MessageKind =
+            switch command {
+            case .run: .run
+            case .drain: .drain
+            case .look: .look
+            }
+        try socket.send(MessageWriter(kind: kind).bytes)
     }
 
     /// The next report, or nil when none is waiting.
@@ -181,6 +189,7 @@ public struct NFEnd: ~Copyable {
         switch try reader.kind() {
         case .run: return .run
         case .drain: return .drain
+        case .look: return .look
         case let kind: throw .unexpectedMessage("\(kind)")
         }
     }

@@ -46,12 +46,12 @@ public enum TelemetryField: Int, CaseIterable, Sendable {
     ]
 }
 
-/// One page of 64-bit words shared by an NF (writer) and the manager (reader).
+/// 64-bit words shared by an NF (writer) and the manager (reader): a page of counters, then records of connections.
 ///
 /// The manager maps it from a size-sealed memory file, so a hostile NF can write wrong numbers but nothing else.
 @safe public struct Telemetry: ~Copyable {
-    public static let layoutVersion: UInt64 = 1
-    public static let byteCount = 4096
+    public static let layoutVersion: UInt64 = 2
+    public static let byteCount = 64 * 1024
 
     private let region: MappedRegion
     @usableFromInline let words: UnsafePointer<Atomic<UInt64>>
@@ -62,12 +62,13 @@ public enum TelemetryField: Int, CaseIterable, Sendable {
     }
 
     public init(mapping memory: borrowing FileDescriptor) throws(Errno) {
-        region = try MappedRegion(memory, byteCount: Self.byteCount)
+        // Pages come to be when they are written to, most of them never.
+        region = try MappedRegion(memory, byteCount: Self.byteCount, populate: false)
         unsafe words = UnsafePointer(region.base.assumingMemoryBound(to: Atomic<UInt64>.self))
     }
 
     @inlinable public subscript(_ field: TelemetryField) -> UInt64 {
-        // Safe: raw values are far below the 512 words of the page.
+        // Safe: raw values are far below the 512 words of the first page.
         get { unsafe words[field.rawValue].load(ordering: .relaxed) }
         nonmutating set { unsafe words[field.rawValue].store(newValue, ordering: .relaxed) }
     }
@@ -75,5 +76,25 @@ public enum TelemetryField: Int, CaseIterable, Sendable {
     /// Adds without a locked instruction: this page has one writer.
     @inlinable public func add(_ amount: UInt64, to field: TelemetryField) {
         self[field] = self[field] &+ amount
+    }
+
+    // Words of the other parts. Every caller's index is bounded by its own precondition.
+
+    @usableFromInline func load(_ word: Int) -> UInt64 { unsafe words[checked(word)].load(ordering: .relaxed) }
+    @usableFromInline func loadAcquiring(_ word: Int) -> UInt64 {
+        unsafe words[checked(word)].load(ordering: .acquiring)
+    }
+    func store(_ value: UInt64, inWord word: Int) { unsafe words[checked(word)].store(value, ordering: .relaxed) }
+    func storeReleasing(_ value: UInt64, inWord word: Int) {
+        unsafe words[checked(word)].store(value, ordering: .releasing)
+    }
+    /// By the manager: the other writer of the page.
+    func add(_ amount: UInt64, toWord word: Int) {
+        _ = unsafe words[checked(word)].wrappingAdd(amount, ordering: .acquiringAndReleasing)
+    }
+
+    private func checked(_ word: Int) -> Int {
+        precondition((0..<Self.byteCount / 8).contains(word), "outside of the telemetry memory")
+        return word
     }
 }

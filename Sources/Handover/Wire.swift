@@ -61,7 +61,7 @@ enum MessageKind: UInt16 {
     // Manager to zygote, zygote to manager.
     case spawn = 1, spawned, exited, spawnFailed
     // Manager to NF, NF to manager.
-    case grant = 16, ready, failed, run, drain
+    case grant = 16, ready, failed, run, drain, look
 }
 
 /// What is wrong with a handover message or its sender.

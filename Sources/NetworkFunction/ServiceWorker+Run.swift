@@ -29,11 +29,8 @@ extension ServiceWorker where S: ~Copyable {
         telemetry[.framesTotal] = UInt64(port.frameCount)
         telemetry[.layoutVersion] = Telemetry.layoutVersion
         while true {
-            now = .current
-            let received = receive()
-            runTimers()
-            let kick = transmit()
-            telemetry.add(1, to: .heartbeat)
+            let (received, kick) = turn()
+            if reporter.isWalking { reporter.advance(stack, telemetry) }
             var isPending = false
             var hasMore = false
             switch kick {
@@ -53,7 +50,7 @@ extension ServiceWorker where S: ~Copyable {
             report(statistics: reportsStatistics)
             if reportsStatistics { lastStatistics = now }
             if draining, stack.connectionCount == 0 { return .drained }
-            if received > 0 || hasMore { continue }
+            if received > 0 || hasMore || reporter.isWalking { continue }
             if sleep(channel: channel, isPending: isPending), handleCommand(manager, &channel) {
                 draining = true
                 drain()
@@ -61,8 +58,20 @@ extension ServiceWorker where S: ~Copyable {
         }
     }
 
+    /// Takes what arrived, runs what is due, sends what may be sent: one turn of whoever drives the worker.
+    /// - Returns: how many descriptors were received, and what became of the sending.
+    @inlinable public mutating func turn() -> (received: UInt32, kick: XSKPort.Kick) {
+        now = .current
+        let received = receive()
+        runTimers()
+        let kick = transmit()
+        telemetry.add(1, to: .heartbeat)
+        return (received, kick)
+    }
+
     /// Sleeps until a frame, a command or the next deadline. Returns whether a command waits.
-    @inlinable mutating func sleep(channel: CInt, isPending: Bool) -> Bool {
+    /// - Parameter isPending: Frames wait that the device did not take.
+    @inlinable public mutating func sleep(channel: CInt, isPending: Bool) -> Bool {
         var deadline = stack.nextDeadline
         // An unsent rest is tried again soon, a link that is down less soon.
         if isPending || linkIsDown {
@@ -96,6 +105,7 @@ extension ServiceWorker where S: ~Copyable {
         telemetry[.requests] = service.requestCount
         telemetry[.kicks] = port.kicks &+ tap.writes
         telemetry[.kickRetries] = port.kickRetries &+ tap.retries
+        reporter.look(telemetry)
         guard statistics else { return }
         reportCounters()
     }
@@ -103,6 +113,8 @@ extension ServiceWorker where S: ~Copyable {
     @usableFromInline mutating func reportCounters() {
         port.recordStatistics(in: telemetry)
         let counters = stack.counters
+        for counter in Counter.allCases { telemetry.setCounter(Int(counter.rawValue), to: counters[counter]) }
+        for cause in DropCause.allCases { telemetry.setDrop(Int(cause.rawValue), to: counters[cause]) }
         telemetry[.dropOversized] = port.oversized
         telemetry[.dropMalformed] =
             counters[.truncatedFrame] &+ counters[.malformedIPv4] &+ counters[.malformedIPv6]

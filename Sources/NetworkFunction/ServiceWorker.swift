@@ -16,6 +16,7 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
     @usableFromInline let telemetry: Telemetry
     @usableFromInline var now: Instant
     @usableFromInline var linkIsDown = false
+    @usableFromInline var reporter = ConnectionReporter()
 
     public init(
         service: consuming S, stack: consuming Stack, port: consuming XSKPort, tap: consuming TapPort = TapPort(owning: -1),

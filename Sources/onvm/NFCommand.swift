@@ -5,7 +5,7 @@ import Manager
 struct NFCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nf", abstract: "Look at network functions, or end one.",
-        subcommands: [List.self, Kill.self, Connections.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Kill.self, Connections.self, Events.self], defaultSubcommand: List.self)
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show every NF, its process and its client.")
@@ -28,15 +28,6 @@ struct NFCommand: ParsableCommand {
             try reportingFailures {
                 _ = try ControlClient(instance: instance.resolved).perform(ControlRequest(command: .killNF, slot: slot))
             }
-        }
-    }
-
-    struct Connections: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show the clients and how many connections each has.")
-        @OptionGroup var instance: InstanceOption
-
-        func run() throws {
-            try reportingFailures { print(StatusTable.connections(try fetchStatus(instance: instance.resolved).nfs)) }
         }
     }
 }

@@ -19,7 +19,7 @@ import Testing
             ("bytes=0-0,0-0,0-0", 10, .ranges([0...0])), ("bytes=0-4,20-30", 10, .ranges([0...4])),
             ("bytes=10-", 10, .unsatisfiable), ("bytes=10-20,30-", 10, .unsatisfiable),
             ("bytes=-0", 10, .unsatisfiable),
-            ("bytes=0-", 0, .unsatisfiable), ("bytes=-5", 0, .ignored),
+            ("bytes=0-", 0, .unsatisfiable), ("bytes=-5", 0, .ignored), ("bytes=0-0,-5", 0, .ignored),
             ("bytes=99999999999999999999999-", 10, .unsatisfiable),
             ("bytes=", 10, .ignored), ("bytes=,", 10, .ignored), ("bytes=5", 10, .ignored), ("bytes=-", 10, .ignored),
             ("bytes=5-3", 10, .ignored), ("bytes=a-b", 10, .ignored), ("bytes=0-1,x", 10, .ignored),

@@ -78,6 +78,10 @@ final class FakeProcess: NetworkFunctionProcess {
         journal.note("kill \(slot)")
     }
     func read(_ field: TelemetryField) -> UInt64 { words[field] ?? 0 }
+    func readCounter(_ position: Int) -> UInt64 { 0 }
+    func readDrop(_ position: Int) -> UInt64 { 0 }
+    func requestConnections() { journal.note("request \(slot)") }
+    var connections = ConnectionSnapshot(requested: 0, answered: 0, records: [])
     func close() {
         isClosed = true
         journal.note("close \(slot)")

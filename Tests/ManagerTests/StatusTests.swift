@@ -12,6 +12,8 @@ import Testing
         (function.rxPackets, function.txPackets, function.rxBytes, function.txBytes) = (10, 20, 30, 40)
         function.drops = ["checksum": 1]
         function.telemetry = ["frames_free": 512]
+        function.tcp = ["tail_loss_probes": 3]
+        function.tcpDrops = ["paws": 4]
         function.counters = ["delivered": 10]
         function.started = 1.5
         function.restarts = 2
@@ -65,6 +67,12 @@ import Testing
               "slot" : 3,
               "started" : 1.5,
               "state" : "handing_over",
+              "tcp" : {
+                "tail_loss_probes" : 3
+              },
+              "tcp_drops" : {
+                "paws" : 4
+              },
               "telemetry" : {
                 "frames_free" : 512
               },

@@ -101,11 +101,14 @@ def device(namespace, name):
 class Impairment:
     """How bad the wire is; probabilities per frame and direction."""
 
-    def __init__(self, seed, loss=0.0, duplicate=0.0, reorder=0.0, corrupt=0.0, delay_microseconds=0):
+    def __init__(self, seed, loss=0.0, duplicate=0.0, reorder=0.0, corrupt=0.0, delay_microseconds=0,
+                 bits_per_second=0, queue_bytes=None):
         self.arguments = [
             "--seed", str(seed), "--loss", str(loss), "--duplicate", str(duplicate), "--reorder", str(reorder),
-            "--corrupt", str(corrupt), "--delay", str(delay_microseconds),
+            "--corrupt", str(corrupt), "--delay", str(delay_microseconds), "--rate", str(bits_per_second),
         ]
+        if queue_bytes is not None:
+            self.arguments += ["--queue", str(queue_bytes)]
 
     def __repr__(self):
         return "impair " + " ".join(self.arguments)

@@ -1,9 +1,12 @@
 // A bad wire: forwards frames between two devices, losing, delaying, reordering, repeating and damaging some of them.
 //
 //   impair DEVICE DEVICE [--seed N] [--loss P] [--duplicate P] [--reorder P] [--corrupt P] [--delay MICROSECONDS]
+//          [--rate BITS_PER_SECOND] [--queue BYTES]
 //
-// P is a probability per frame, in both directions, from one seeded generator. A reordered frame is held for up to
-// 3 ms longer than the others. Prints "ready" when both devices are open and a JSON line of counters on SIGTERM.
+// P is a probability per frame, in both directions. Each direction has a seeded generator of its own, so that what
+// happens to its n-th frame does not depend on how many frames went the other way. A reordered frame is held for up to
+// 3 ms longer than the others. With a rate, frames leave one after another at it, and those that find more than the
+// queue's bytes waiting are dropped. Prints "ready" when both devices are open and a JSON line of counters on SIGTERM.
 //
 // Frames keep their offload state (PACKET_VNET_HDR, packet(7)): veth hands over checksums that are not filled in yet,
 // and a super-frame of TSO passes as it is. Take TSO off at both ends to have the frames a wire would carry.
@@ -37,10 +40,11 @@ struct frame {
 static struct frame *held[MAX_HELD];  // binary heap, earliest due first
 static size_t held_count;
 static int device[2];
-static uint64_t next_order, random_state = 1;
-static uint64_t passed, lost, duplicated, reordered, corrupted, overflowed, send_failed;
+static uint64_t next_order, seed = 1, random_state[2];  // one generator a direction
+static uint64_t passed, lost, duplicated, reordered, corrupted, queue_full, overflowed, send_failed;
 static double loss, duplicate, reorder, corrupt;
-static uint64_t delay_nanoseconds;
+static uint64_t delay_nanoseconds, bits_per_second, queue_bytes = UINT64_MAX;
+static uint64_t sent_until[2];  // when the last frame of a direction has left the bottleneck
 static volatile sig_atomic_t finished;
 
 static void die(const char *what) {
@@ -60,14 +64,16 @@ static uint64_t now(void) {
 }
 
 // splitmix64
-static uint64_t random_bits(void) {
-    uint64_t z = (random_state += 0x9e3779b97f4a7c15u);
+static uint64_t random_bits(int direction) {
+    uint64_t z = (random_state[direction] += 0x9e3779b97f4a7c15u);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
 }
 
-static bool chance(double probability) { return (double)(random_bits() >> 11) * 0x1p-53 < probability; }
+static bool chance(int direction, double probability) {
+    return (double)(random_bits(direction) >> 11) * 0x1p-53 < probability;
+}
 
 static bool before(const struct frame *a, const struct frame *b) {
     return a->due != b->due ? a->due < b->due : a->order < b->order;
@@ -101,11 +107,11 @@ static struct frame *take(void) {
 }
 
 // A damaged frame must be one whose checksum says so: not one that was to be filled in by a device further on.
-static void damage(struct frame *frame) {
+static void damage(struct frame *frame, int direction) {
     const struct virtio_net_hdr *offload = (const void *)frame->bytes;
     uint32_t first = sizeof *offload + PAYLOAD_OFFSET;
     if (offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM || frame->size <= first) return;
-    frame->bytes[first + random_bits() % (frame->size - first)] ^= (uint8_t)(1u << (random_bits() % 8));
+    frame->bytes[first + random_bits(direction) % (frame->size - first)] ^= (uint8_t)(1u << (random_bits(direction) % 8));
     corrupted++;
 }
 
@@ -113,6 +119,17 @@ static struct frame *copy(const struct frame *frame) {
     struct frame *other = malloc(sizeof *frame + frame->size);
     if (other) memcpy(other, frame, sizeof *frame + frame->size);
     return other;
+}
+
+// When a frame of that many bytes has passed the bottleneck; 0 when its queue is full.
+static uint64_t leave(int direction, uint64_t size) {
+    uint64_t time = now();
+    if (bits_per_second == 0) return time;
+    if (sent_until[direction] < time) sent_until[direction] = time;
+    uint64_t waiting = (sent_until[direction] - time) * bits_per_second / 8000000000u;
+    if (waiting + size > queue_bytes) return 0;
+    sent_until[direction] += size * 8000000000u / bits_per_second;
+    return sent_until[direction];
 }
 
 static void receive(int input) {
@@ -128,7 +145,14 @@ static void receive(int input) {
             overflowed++;
             continue;
         }
-        if (chance(loss)) {
+        bool is_lost = chance(input, loss);
+        // A lost frame was sent: it takes its time at the bottleneck.
+        uint64_t left = leave(input, (uint64_t)size - sizeof(struct virtio_net_hdr));
+        if (left == 0) {
+            queue_full++;
+            continue;
+        }
+        if (is_lost) {
             lost++;
             continue;
         }
@@ -136,12 +160,12 @@ static void receive(int input) {
         if (!frame) die("malloc");
         frame->size = (uint32_t)size;
         frame->output = 1 - input;
-        frame->due = now() + delay_nanoseconds;
+        frame->due = left + delay_nanoseconds;
         memcpy(frame->bytes, buffer, (size_t)size);
-        if (chance(corrupt)) damage(frame);
-        struct frame *second = chance(duplicate) ? copy(frame) : NULL;
-        if (chance(reorder)) {
-            frame->due += random_bits() % REORDER_NANOSECONDS;
+        if (chance(input, corrupt)) damage(frame, input);
+        struct frame *second = chance(input, duplicate) ? copy(frame) : NULL;
+        if (chance(input, reorder)) {
+            frame->due += random_bits(input) % REORDER_NANOSECONDS;
             reordered++;
         }
         hold(frame);
@@ -181,22 +205,25 @@ static int open_device(const char *name) {
 static void parse(int count, char **argument) {
     if (count < 3) {
         fprintf(stderr, "usage: impair DEVICE DEVICE [--seed N] [--loss P] [--duplicate P] [--reorder P] "
-                        "[--corrupt P] [--delay MICROSECONDS]\n");
+                        "[--corrupt P] [--delay MICROSECONDS] [--rate BITS_PER_SECOND] [--queue BYTES]\n");
         exit(64);
     }
     for (int at = 3; at + 1 < count; at += 2) {
         const char *name = argument[at], *value = argument[at + 1];
-        if (!strcmp(name, "--seed")) random_state = strtoull(value, NULL, 0);
+        if (!strcmp(name, "--seed")) seed = strtoull(value, NULL, 0);
         else if (!strcmp(name, "--loss")) loss = strtod(value, NULL);
         else if (!strcmp(name, "--duplicate")) duplicate = strtod(value, NULL);
         else if (!strcmp(name, "--reorder")) reorder = strtod(value, NULL);
         else if (!strcmp(name, "--corrupt")) corrupt = strtod(value, NULL);
         else if (!strcmp(name, "--delay")) delay_nanoseconds = strtoull(value, NULL, 0) * 1000;
+        else if (!strcmp(name, "--rate")) bits_per_second = strtoull(value, NULL, 0);
+        else if (!strcmp(name, "--queue")) queue_bytes = strtoull(value, NULL, 0);
         else {
             fprintf(stderr, "impair: unknown option %s\n", name);
             exit(64);
         }
     }
+    for (int direction = 0; direction < 2; direction++) random_state[direction] = seed * 2 + (uint64_t)direction;
 }
 
 int main(int count, char **argument) {
@@ -221,9 +248,9 @@ int main(int count, char **argument) {
         transmit();
     }
     printf("{\"passed\": %llu, \"lost\": %llu, \"duplicated\": %llu, \"reordered\": %llu, \"corrupted\": %llu, "
-           "\"overflowed\": %llu, \"send_failed\": %llu}\n",
+           "\"queue_full\": %llu, \"overflowed\": %llu, \"send_failed\": %llu}\n",
            (unsigned long long)passed, (unsigned long long)lost, (unsigned long long)duplicated,
-           (unsigned long long)reordered, (unsigned long long)corrupted, (unsigned long long)overflowed,
-           (unsigned long long)send_failed);
+           (unsigned long long)reordered, (unsigned long long)corrupted, (unsigned long long)queue_full,
+           (unsigned long long)overflowed, (unsigned long long)send_failed);
     return 0;
 }

@@ -60,6 +60,16 @@ final class LaunchedProcess: NetworkFunctionProcess {
     func nextReport() throws(HandoverError) -> NFReport? { try channel.nextReport() }
 
     func read(_ field: TelemetryField) -> UInt64 { telemetry[field] }
+    func readCounter(_ position: Int) -> UInt64 { telemetry.counter(position) }
+    func readDrop(_ position: Int) -> UInt64 { telemetry.drop(position) }
+
+    func requestConnections() {
+        telemetry.requestConnections()
+        // One that does not read its channel is awake, or beyond help.
+        try? channel.send(.look)
+    }
+
+    var connections: ConnectionSnapshot { telemetry.connections }
 
     /// The socket, memory and channel go with this object.
     func close() {

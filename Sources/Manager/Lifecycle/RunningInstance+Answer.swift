@@ -18,7 +18,21 @@ extension RunningInstance {
                 return ControlResponse(error: ControlError(.notFound, "slot \(slot) has no NF"))
             }
             return ControlResponse()
+        case .requestConnections, .readConnections:
+            guard let slot = request.slot else {
+                return ControlResponse(error: ControlError(.malformed, "slot is missing"))
+            }
+            return connections(of: slot, asks: request.command == .requestConnections)
         }
+    }
+
+    private func connections(of id: UInt32, asks: Bool) -> ControlResponse {
+        let slot = slots.slots.first { $0.id == id }
+        guard let slot, let process = slot.process, [.idle, .bound, .draining].contains(slot.state) else {
+            return ControlResponse(error: ControlError(.notFound, "slot \(id) has no NF that runs"))
+        }
+        if asks { process.requestConnections() }
+        return ControlResponse(connections: ConnectionList(slot: id, process.connections))
     }
 
     var status: Status {
@@ -72,6 +86,12 @@ extension RunningInstance {
         status.rxBytes = process.read(.rxBytes)
         status.txBytes = process.read(.txBytes)
         for (field, name) in TelemetryField.dropCauses { status.drops[name] = process.read(field) }
+        for (position, name) in TCPVocabulary.counters.enumerated() {
+            status.tcp[name.snakeCase] = process.readCounter(position)
+        }
+        for (position, name) in TCPVocabulary.drops.enumerated() {
+            status.tcpDrops[name.snakeCase] = process.readDrop(position)
+        }
         for field in Self.furtherFields { status.telemetry["\(field)".snakeCase] = process.read(field) }
         return status
     }
@@ -88,9 +108,18 @@ extension RunningInstance {
 }
 
 extension String {
-    /// `framesInFlight` as `frames_in_flight`.
+    /// `framesInFlight` as `frames_in_flight`, `pathMTU` as `path_mtu`, `ipv4Checksum` as `ipv4_checksum`.
     var snakeCase: String {
-        reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
+        var text = ""
+        var previousIsUpper = false
+        for (index, character) in zip(indices, self) {
+            let next = self.index(after: index)
+            let endsWord = next < endIndex && self[next].isLowercase
+            if character.isUppercase, !text.isEmpty, !previousIsUpper || endsWord { text += "_" }
+            text += character.lowercased()
+            previousIsUpper = character.isUppercase
+        }
+        return text
     }
 }
 

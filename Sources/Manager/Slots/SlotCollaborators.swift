@@ -57,6 +57,13 @@ protocol NetworkFunctionProcess: AnyObject {
     /// SIGKILL.
     func kill()
     func read(_ field: TelemetryField) -> UInt64
+    /// What its TCP stack counted: codes of `TCPVocabulary.counters` and `.drops`.
+    func readCounter(_ position: Int) -> UInt64
+    func readDrop(_ position: Int) -> UInt64
+    /// Asks it for its connections, and wakes it. The answer comes later, or never.
+    func requestConnections()
+    /// What it answered last.
+    var connections: ConnectionSnapshot { get }
     /// Gives back socket, memory and channels.
     func close()
 }

@@ -1,0 +1,1 @@
+../TCPStackTests/Invariants.swift
