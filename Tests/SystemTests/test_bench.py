@@ -52,8 +52,8 @@ def test_a_case_at_a_time(bed, tmp_path):
 
 def test_a_run_with_errors_fails(bed, tmp_path):
     """An NF with room for four connections, and sixteen of them."""
-    process, log = start(bed, tmp_path, "http", "--case", "64B-c16", "--servers", "none", "--pairs", "1", "--seconds", "1",
-                         "--nf-option", "connections=4")
+    process, log = start(bed, tmp_path, "http", "--case", "64B-c16", "--servers", "none", "--pairs", "1",
+                         "--seconds", "1", "--nf-option", "connections=4")
     status, text = finish(process, log, 50)
     assert status == 1 and "FAILED http 64B-c16: none: " in text, text
     assert json.loads((tmp_path / "results.json").read_text())["failures"]

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import pathlib
+import resource
 import shlex
 import signal
 import sys
@@ -31,7 +32,8 @@ def nf_option(text):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="scripts/bench", usage="scripts/bench [SUITE ...] [OPTION ...]; see scripts/bench --help")
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", usage="scripts/bench [SUITE ...] [OPTION ...]; see scripts/bench --help")
     parser.add_argument("suites", nargs="*", metavar="SUITE", choices=[*SUITES, []])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--case", action="append", default=[])
@@ -88,6 +90,9 @@ def measure(options):
     output = options.output or ROOT / ".build/bench" / time.strftime("%Y-%m-%d-%H%M%S")
     output.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, end_in_order)
+    # nginx and the clients need a descriptor a connection.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     # Everything started from here is the client's, but for the servers, which are given their core.
     os.sched_setaffinity(0, {CLIENT_CORE})
     planned = sum(SUITES[name].expected_seconds(plan) for name in options.suites)

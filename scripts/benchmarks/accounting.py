@@ -9,7 +9,8 @@ from .bed import CLIENT, HOST, run, within
 
 TICKS = os.sysconf("SC_CLK_TCK")
 _STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-_TCP_COUNTERS = ("RetransSegs", "InErrs", "OutRsts", "TCPTimeouts", "TCPSynRetrans", "TCPLostRetransmit", "ListenDrops", "TCPOFOQueue")
+_TCP_COUNTERS = (
+    "RetransSegs", "InErrs", "OutRsts", "TCPTimeouts", "TCPSynRetrans", "TCPLostRetransmit", "ListenDrops", "TCPOFOQueue")
 
 
 def parse_stat(text):

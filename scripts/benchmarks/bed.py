@@ -91,7 +91,7 @@ class Bed:
         self._testbed("down", "--force")
 
     def ensure(self, mtu=1500, clients=ROUTED_CLIENTS):
-        """Brings the bed to an MTU and a number of client addresses. Only without a server: MTUs are read at its start."""
+        """Brings the bed to an MTU and a number of client addresses. Not under a server, which read the MTU at its start."""
         clients = max(clients, ROUTED_CLIENTS)
         if self.shape == (mtu, clients):
             return
@@ -128,7 +128,7 @@ class Bed:
         run(ROOT / "scripts/testbed", *arguments)
 
     def _route_users(self):
-        """wrk binds to no address: each of its processes runs as a user whose routes prefer one (ip-rule(8), uidrange)."""
+        """wrk binds to no address: each process runs as a user whose routes prefer one (ip-rule(8), uidrange)."""
         client = ("ip", "-n", CLIENT)
         for number in range(1, ROUTED_CLIENTS + 1):
             user, table = _FIRST_USER + number, str(_FIRST_TABLE + number)

@@ -58,12 +58,12 @@ def details(cases):
                 return " ".join(f"{100 * share:.0f}" for share in used.values())
 
             lines.append((
-                f"{case['suite']} {case['case']}", name, len(samples), number(median(lambda s: s["requests_per_second"])),
-                number(median(lambda s: s["megabytes_per_second"])),
+                f"{case['suite']} {case['case']}", name, len(samples),
+                number(median(lambda s: s["requests_per_second"])), number(median(lambda s: s["megabytes_per_second"])),
                 *(number(median(lambda s, p=p: s[p])) for p in ("p50", "p99", "p999")),
                 number(median(lambda s: s["cpu_microseconds_per_request"])), core(0), core(1),
                 f"{100 * median(lambda s: s['cost']['steal']):.1f}",
-                int(median(lambda s: s["cost"]["tcp"]["server"]["RetransSegs"] + s["cost"]["tcp"]["client"]["RetransSegs"])),
+                int(median(lambda s: sum(s["cost"]["tcp"][side]["RetransSegs"] for side in ("server", "client")))),
             ))
     return table(
         ("case", "server", "runs", "requests/s", "MB/s", "p50 us", "p99 us", "p99.9 us", "CPU us/request",
@@ -92,8 +92,8 @@ def disturbances(cases):
         aside = [f"{number} ({share:.1f} %)" for number, (share, used) in rounds.items() if not used]
         if aside:
             worst = max(share for share, used in rounds.values() if used)
-            yield (f"{case['suite']} {case['case']}: of {len(rounds)} rounds not compared, for the processor time that the "
-                   f"host took: {', '.join(aside)}; at most {worst:.1f} % in the others")
+            yield (f"{case['suite']} {case['case']}: of {len(rounds)} rounds not compared, for the processor time that "
+                   f"the host took: {', '.join(aside)}; at most {worst:.1f} % in the others")
 
 
 def as_json(machine, command, session):

@@ -120,19 +120,22 @@ class Nginx(Server):
 
     name = "nginx"
 
-    def __init__(self, directory, root, connections=16_384):
+    def __init__(self, directory, root, connections=16_384, workers=1):
         super().__init__(directory)
-        self.root, self.connections = root, connections
+        self.root, self.connections, self.workers = root, connections // workers + 1000 * (workers > 1), workers
 
     def command(self):
         file = self.directory / "nginx.conf"
+        # Only a listener for each worker spreads connections evenly.
+        shared = " reuseport" if self.workers > 1 else ""
         file.write_text(
-            f"daemon off; worker_processes 1; worker_rlimit_nofile {self.connections + 1024}; user root;\n"
+            f"daemon off; worker_processes {self.workers}; user root;\n"
             f"pid {self.directory}/nginx.pid; error_log {self.directory}/nginx-error.log;\n"
             f"events {{ worker_connections {self.connections}; }}\n"
-            "http { access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 600s;\n"
+            "http { access_log off; sendfile on; tcp_nopush on;\n"
+            "keepalive_requests 1000000000; keepalive_timeout 600s;\n"
             "open_file_cache max=1000 inactive=60s; default_type application/octet-stream;\n"
-            f"server {{ listen {SERVER}:80 backlog=16384; root {self.root}; }} }}\n")
+            f"server {{ listen {SERVER}:80 backlog=16384{shared}; root {self.root}; }} }}\n")
         return within(HOST, "nginx", "-p", self.directory, "-c", file, core=SERVER_CORE)
 
     def is_ready(self):

@@ -36,7 +36,8 @@ class Pool(Onvm):
 
     def __init__(self, session, idle, maximum=None, service=""):
         runner = session.runner
-        super().__init__(runner.directory, runner.documents.root, runner.builds["ours"], "client", idle, maximum, service)
+        super().__init__(
+            runner.directory, runner.documents.root, runner.builds["ours"], "client", idle, maximum, service)
         self.history = []
 
     def is_ready(self):

@@ -60,7 +60,7 @@ def merge(reports):
 
 
 def check_connections(text, wanted, limit=STALL_MILLISECONDS):
-    """Of what `ss -Htni` shows while the load goes on, all connections are there and something arrived on each lately.
+    """In what `ss -Htni` shows while the load goes on, all connections are there and something came on each lately.
 
     wrk counts neither a connection that is never established nor one on which nothing comes any more as an error.
     """
