@@ -10,22 +10,18 @@ public enum RunResult: Sendable {
     case socketDead(Errno)
 }
 
-/// How long an NF looks for work before it sleeps.
-public struct SpinPolicy: Sendable {
-    /// Nanoseconds to keep looking after the last frame; 0 sleeps at once.
-    public var nanoseconds: UInt64
-
-    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
-}
-
 extension ServiceWorker where S: ~Copyable {
     /// Runs until drained or dead.
     /// - Parameter manager: Where commands come from. When the manager goes, the NF goes on (DESIGN §5).
-    @inlinable public mutating func run(manager: borrowing NFEnd, spin: SpinPolicy) -> RunResult {
+    @inlinable public mutating func run(manager: borrowing NFEnd, spin: IdleSpin) -> RunResult {
+        var spin = spin
+
         var channel: CInt = manager.socket.descriptor.rawValue
         var draining = false
         var lastWork = now
+        var isIdle = false
         var lastStatistics = Instant(nanoseconds: 0)
+        var lastCommand = now
         telemetry[.framesTotal] = UInt64(port.frameCount)
         telemetry[.layoutVersion] = Telemetry.layoutVersion
         while true {
@@ -42,20 +38,39 @@ extension ServiceWorker where S: ~Copyable {
             }
             let reportsStatistics = now.nanoseconds &- lastStatistics.nanoseconds >= 1_000_000_000
             if received > 0 || hasMore {
+                if isIdle { spin.note(gap: now.nanoseconds &- lastWork.nanoseconds) }
+                isIdle = false
                 lastWork = now
-                if !reportsStatistics { continue }
-            } else if now.nanoseconds &- lastWork.nanoseconds < spin.nanoseconds {
-                continue
+                if !reportsStatistics, now.nanoseconds &- lastCommand.nanoseconds < Self.commandInterval { continue }
+            } else {
+                isIdle = true
+                if !isPending, !reportsStatistics, findsWork(within: spin, since: lastWork) { continue }
             }
             report(statistics: reportsStatistics)
             if reportsStatistics { lastStatistics = now }
             if draining, stack.connectionCount == 0 { return .drained }
-            if received > 0 || hasMore || reporter.isWalking { continue }
-            if sleep(channel: channel, isPending: isPending), handleCommand(manager, &channel) {
+            let isBusy = received > 0 || hasMore || reporter.isWalking
+            let hasCommand = isBusy || sleep(channel: channel, isPending: isPending)
+            lastCommand = now
+            if hasCommand, handleCommand(manager, &channel) {
                 draining = true
                 drain()
             }
         }
+    }
+
+    /// Nanoseconds after which an NF that never sleeps looks for commands of its manager.
+    @usableFromInline static var commandInterval: UInt64 { 100_000_000 }
+
+    /// Looks for a frame or a due timer until the time to look is over.
+    @inlinable mutating func findsWork(within spin: IdleSpin, since lastWork: Instant) -> Bool {
+        while now.nanoseconds &- lastWork.nanoseconds < spin.budget {
+            spin.yield()
+            if port.available() > 0 { return true }
+            now = .current
+            if let deadline = stack.nextDeadline, deadline <= now { return true }
+        }
+        return false
     }
 
     /// Takes what arrived, runs what is due, sends what may be sent: one turn of whoever drives the worker.

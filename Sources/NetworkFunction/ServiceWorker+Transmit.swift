@@ -33,12 +33,13 @@ extension ServiceWorker where S: ~Copyable {
         return kick
     }
 
-    /// Each frame by a write of its own; after some, received frames have their turn.
+    /// Each frame by a write of its own. When frames came in meanwhile (the client's answers may, within the write),
+    /// they have their turn.
     @inlinable mutating func transmitByTap() -> XSKPort.Kick {
         var kick = tap.flush()
         var turn = Self.bytesInATurn
         while case .sent = kick {
-            if turn <= 0 { return .more }
+            if turn <= 0 || port.available() == XSKPort.burst { return .more }
             let base = unsafe tap.frame
             // Safe: the port has the buffer, and nothing else writes there.
             var bytes = unsafe UnsafeMutableRawBufferPointer(start: base, count: TapPort.frameByteCount).mutableBytes
@@ -51,8 +52,8 @@ extension ServiceWorker where S: ~Copyable {
         return kick
     }
 
-    /// Some 100 µs of sending: less than it takes to fill a receive ring.
-    @usableFromInline static var bytesInATurn: Int { 512 * 1024 }
+    /// Some 50 µs of sending, or more where the kernel has to cut the frames itself.
+    @usableFromInline static var bytesInATurn: Int { 256 * 1024 }
 
     /// Has the service write the payload, and finishes the checksum. False: there is nothing to send after all.
     @inlinable mutating func complete(

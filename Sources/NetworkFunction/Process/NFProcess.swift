@@ -62,7 +62,7 @@ public struct NFStart: ~Copyable {
         var worker = try makeWorker(service, stack, options)
         try enterSandbox(socket: worker.socketDescriptor) { S.allowSystemCalls(&$0, in: environment) }
         guard try waitForWord() else { return .drained }
-        return worker.run(manager: manager, spin: SpinPolicy(nanoseconds: options.spinMicroseconds * 1_000))
+        return worker.run(manager: manager, spin: IdleSpin(limit: options.spinMicroseconds * 1_000))
     }
 
     @inlinable func makeWorker<S: HostedService & ~Copyable>(

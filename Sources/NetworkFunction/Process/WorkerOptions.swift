@@ -8,8 +8,8 @@ public struct WorkerOptions: Sendable {
     public var endpoints: [Endpoint] = []
     /// `connections=N`: the most at once.
     public var connectionCapacity = 65_536
-    /// `spin_us=N`: how long to look for work before sleeping, in microseconds.
-    public var spinMicroseconds: UInt64 = 0
+    /// `spin_us=N`: how long to look for work before sleeping, at most, in microseconds; see `IdleSpin`.
+    public var spinMicroseconds: UInt64 = 100
     /// `receive_pool_kib=N`: memory for data that arrived and was not read yet, for all connections together.
     public var receivePoolByteCount = 16 << 20
 

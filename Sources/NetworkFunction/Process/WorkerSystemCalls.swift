@@ -17,6 +17,8 @@ extension SystemCallPolicy {
             Int(SYS_getsockopt), .equals(argument: 0, xsk), .equals(argument: 1, 283), .equals(argument: 2, 7))
         // Sleep until a frame, a command or a deadline.
         policy.allow(Int(SYS_ppoll))
+        // Look for work, and let others have the CPU meanwhile.
+        policy.allow(Int(SYS_sched_yield))
         policy.allow(Int(SYS_futex))
         policy.allow(Int(SYS_restart_syscall))
         // Commands from the manager, and the report that the NF is ready.
