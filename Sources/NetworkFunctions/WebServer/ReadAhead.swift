@@ -22,6 +22,8 @@ struct ReadAhead: ~Copyable {
     private static var staleUses: UInt64 { 1_024 }
     /// For less than this a window is not worth filling.
     private static var shortest: UInt64 { 4_096 }
+    /// So much at a time is read where it is wanted: the system call is a small part of it, and a copy is spared.
+    private static var longest: Int { 8_192 }
 
     private var bytes: ByteSlots
     private var windows = [8 of Window](repeating: Window())
@@ -39,6 +41,7 @@ struct ReadAhead: ~Copyable {
     mutating func read(
         _ entry: FileEntry, _ offset: UInt64, _ byteCount: Int, isSequential: Bool, _ writer: inout ByteWriter
     ) -> Bool {
+        guard byteCount < Self.longest else { return writer.append(reading: entry.descriptor, at: offset, byteCount) }
         var offset = offset
         let end = offset &+ UInt64(byteCount)
         while offset < end {
