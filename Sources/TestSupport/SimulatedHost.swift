@@ -32,6 +32,7 @@ public final class SimulatedHost {
     /// By connection, in the order they were established or opened.
     public private(set) var streams: [ConnectionID: Stream] = [:]
     public private(set) var segmentCount = 0
+    public private(set) var frameCount = 0
     private let salt: UInt64
     private let peerSalt: UInt64
     private var frame: [UInt8]
@@ -94,6 +95,7 @@ public final class SimulatedHost {
     public func receive(_ bytes: [UInt8], at now: Instant) {
         // Safe: bytes have no padding.
         let frame = unsafe bytes.span.bytes
+        frameCount += 1
         let arrival = stack.receive(frame, at: now)
         guard let id = arrival.connection else { return }
         if arrival.events.contains(.established) { established(id) }
