@@ -172,6 +172,8 @@ extension Stack {
     /// FIN is in sequence: §3.10.7.4 eighth.
     private mutating func finish(_ index: UInt32, byPeer events: inout ConnectionEvents) {
         blocks[index].receiveNext += 1
+        // FIN may lie at the right edge of a window that is full.
+        blocks[index].receiveRight = SequenceNumber.latest(blocks[index].receiveRight, blocks[index].receiveNext)
         blocks[index].flags.insert(.peerFinished)
         record(index, .finReceived, UInt32(clamping: blocks[index].bytesReceived &>> 10))
         blocks[index].flags.remove(.finHeld)

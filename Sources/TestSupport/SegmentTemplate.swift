@@ -76,6 +76,7 @@ public struct SegmentTemplate: Equatable {
         sum.add(unsafe message.span.bytes, 0..<message.count)
         Self.store(sum.field, in: &message, at: 2)
         var carrier = SegmentTemplate(from: Endpoint(address: router, port: 0), to: source)
+        carrier.vlan = vlan
         carrier.payload = [UInt8](repeating: 0, count: message.count - 20)
         // The carrier's TCP header makes room for the message.
         var bytes = carrier.frame

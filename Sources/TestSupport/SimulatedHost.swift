@@ -31,10 +31,13 @@ public final class SimulatedHost {
     public var traffic: Traffic
     /// By connection, in the order they were established or opened.
     public private(set) var streams: [ConnectionID: Stream] = [:]
-    /// Frames given to the device, and the longest; with segmentation offload it makes more and shorter ones of them.
+    /// Segments sent; the frames given to the device for them, fewer with segmentation offload, and the longest of these.
     public private(set) var segmentCount = 0
+    public private(set) var runCount = 0
     public private(set) var longestFrame = 0
     private let cuts: Bool
+    /// Frames received.
+    public private(set) var frameCount = 0
     private let salt: UInt64
     private let peerSalt: UInt64
     private var frame: [UInt8]
@@ -98,6 +101,7 @@ public final class SimulatedHost {
     public func receive(_ bytes: [UInt8], at now: Instant) {
         // Safe: bytes have no padding.
         let frame = unsafe bytes.span.bytes
+        frameCount += 1
         let arrival = stack.receive(frame, at: now)
         guard let id = arrival.connection else { return }
         if arrival.events.contains(.established) { established(id) }
@@ -128,7 +132,8 @@ public final class SimulatedHost {
                 Self.fill(&bytes, segment.payload, at: segment.streamOffset, salt: salt)
             }
             stack.seal(segment, &bytes)
-            segmentCount += 1
+            segmentCount += segment.count
+            runCount += 1
             longestFrame = max(longestFrame, segment.byteCount)
             if cuts {
                 for piece in SegmentCutter.cut(frame, segment) { send(piece) }

@@ -23,6 +23,11 @@ public struct SimulatedLink {
 
     public let impairment: Impairment
     public private(set) var lostCount = 0
+    public private(set) var sentCount = 0
+    public private(set) var duplicatedCount = 0
+    public private(set) var deliveredCount = 0
+    /// Frames under way.
+    public var flightCount: Int { heap.count }
     private var random: SeededRandom
     /// A binary heap, the next arrival first.
     private var heap: [Flight] = []
@@ -37,6 +42,7 @@ public struct SimulatedLink {
     public var nextArrival: UInt64? { heap.first?.arrival }
 
     public mutating func send(_ frame: [UInt8], at now: UInt64) {
+        sentCount += 1
         if random.happens(perMille: impairment.lossPerMille) {
             lostCount += 1
             return
@@ -59,6 +65,7 @@ public struct SimulatedLink {
         let delay = UInt64(impairment.delayMicroseconds) * 1_000
         push(frame, departure + delay + reorderDelay(delay))
         if random.happens(perMille: impairment.duplicatePerMille) {
+            duplicatedCount += 1
             push(frame, departure + delay + random.next() % (delay + 1))
         }
     }
@@ -72,6 +79,7 @@ public struct SimulatedLink {
         guard let first = heap.first, first.arrival <= now else { return nil }
         let last = heap.removeLast()
         if !heap.isEmpty { sink(last) }
+        deliveredCount += 1
         return first.frame
     }
 

@@ -15,6 +15,11 @@ public final class Simulation {
     /// Called for every frame that is sent, before the path has its way with it.
     public var onFrame: ((_ frame: [UInt8], _ isFromClient: Bool, _ now: UInt64) -> Void)?
 
+    /// From then on frames with larger packets are dropped, and their sender is told (RFC 1191, RFC 8201).
+    public var pathMTU: (mtu: Int, from: UInt64)?
+    /// Frames that were too large, and ICMP errors about them.
+    public private(set) var tooBigCount = 0
+
     public static let clientMAC: UInt64 = 0x0200_0000_0001
     public static let serverMAC: UInt64 = 0x0200_0000_0002
 
@@ -50,11 +55,37 @@ public final class Simulation {
         server.expire(at: instant)
         client.transmit(at: instant) { frame in
             onFrame?(frame, true, now)
-            toServer.send(frame, at: now)
+            if let error = tooBig(frame) { toClient.send(error, at: now) } else { toServer.send(frame, at: now) }
         }
         server.transmit(at: instant) { frame in
             onFrame?(frame, false, now)
-            toClient.send(frame, at: now)
+            if let error = tooBig(frame) { toServer.send(error, at: now) } else { toClient.send(frame, at: now) }
+        }
+    }
+
+    /// The error that a router answers a frame with that does not fit the path.
+    private func tooBig(_ frame: [UInt8]) -> [UInt8]? {
+        guard let pathMTU, now >= pathMTU.from, let template = SegmentTemplate(frame),
+            frame.count - (template.vlan == nil ? 14 : 18) > pathMTU.mtu
+        else { return nil }
+        tooBigCount += 1
+        let kind: (UInt8, UInt8) = template.source.address.isIPv4 ? (3, 4) : (2, 0)
+        return template.icmpError(type: kind.0, code: kind.1, word: UInt32(pathMTU.mtu))
+    }
+
+    /// What is wrong with the count of frames: every one that was sent was delivered, was lost, or is under way.
+    public var frameBalance: [String] {
+        let links = [("to the server", toServer, client, server), ("to the client", toClient, server, client)]
+        return links.flatMap { name, link, sender, receiver in
+            var wrong: [String] = []
+            let accounted = link.deliveredCount + link.lostCount + link.flightCount
+            if link.sentCount + link.duplicatedCount != accounted { wrong.append("frames \(name) are not conserved") }
+            if sender.segmentCount != Int(sender.stack.counters[.segmentsSent]) {
+                wrong.append("segments \(name) were sent and not counted")
+            }
+            if receiver.frameCount != link.deliveredCount { wrong.append("frames \(name) were not received") }
+            if receiver.stack.frameCount != receiver.frameCount { wrong.append("frames \(name) came to nothing known") }
+            return wrong
         }
     }
 
@@ -77,5 +108,17 @@ public final class Simulation {
             now = max(next, now)
             if now > limit { return false }
         }
+    }
+}
+
+extension Stack {
+    /// Frames that were received, by the counters: segments, and what was dropped before it was one. ICMP errors that
+    /// had an effect are counted by it.
+    fileprivate var frameCount: Int {
+        let before: [DropCause] = [
+            .truncatedFrame, .notIP, .malformedIPv4, .malformedIPv6, .ipv4Checksum, .fragment, .notTCP, .malformedTCP,
+            .tcpChecksum, .ignoredICMP, .invalidICMP,
+        ]
+        return Int(before.reduce(counters[.segmentsReceived]) { $0 + counters[$1] } + counters[.pathMTUReductions])
     }
 }

@@ -24,6 +24,7 @@ ALLOWED = {
     "Manager": {"BPF", "CBPFTypes", "CLinux", "ControlAPI", "Handover", "Linux", "XSK", "Yams", "Logging"},
     "onvm": {"ControlAPI", "Linux", "Manager", "ArgumentParser", "Logging"},
     "onvm-nf": {"Handover", "Linux", "NetworkFunction", "NetworkFunctions"},
+    "tcp-cost": {"PacketHeaders", "TCPStack", "TestSupport"},
     "onvm-nf-hostile": {"CLinux", "Handover", "Linux", "NetworkFunction"},
     "onvm-tcp-peer": {"BPF", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "XSK", "ArgumentParser"},
 }

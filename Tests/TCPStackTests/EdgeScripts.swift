@@ -101,6 +101,15 @@ import Testing
             0.030 > . 1:1 ack 1001 win 1000
             """),
         Script(
+            "FIN behind data that fills the window leaves it closed", change: { $0.initialReceiveWindow = 1_000 },
+            """
+            0.000 ! connect nots noscale mss 1000
+            0.000 ! hold
+            0.010 < FP. 1:1001 ack 1
+            0.010 > . 1:1 ack 1002 win 0
+            0.010 ? event readable peerFinished
+            """),
+        Script(
             "a byte too many is cut off at the right edge", change: { $0.initialReceiveWindow = 1_000 },
             """
             0.000 ! connect nots noscale mss 1000

@@ -86,7 +86,7 @@ extension Stack {
         if needsBuffer && !blocks[index].buffer.isHeld { broken.append("\(index): unread bytes without a buffer") }
         if !needsBuffer && own == 0 && blocks[index].buffer.isHeld { broken.append("\(index): a buffer without bytes") }
         bufferByteCount += blocks[index].buffer.heldByteCount
-        if blocks[index].receiveRight < blocks[index].receiveNext && !blocks[index].flags.contains(.peerFinished) {
+        if blocks[index].receiveRight < blocks[index].receiveNext {
             broken.append("\(index): RCV.NXT beyond the window")
         }
         return broken

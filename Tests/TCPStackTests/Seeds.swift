@@ -4,6 +4,8 @@ import Glibc
 enum Seeds {
     /// ONVM_SEEDS=5000 for a long run.
     static let count = environment("ONVM_SEEDS") ?? 60
+    /// Of those that take milliseconds.
+    static let manyCount = count * 34
     /// ONVM_SEED=17 runs that seed of the transfer tests again and prints its segments.
     static let replayed = environment("ONVM_SEED")
 

@@ -31,7 +31,7 @@ import Testing
         let simulation = Self.simulation(byteCount: 3_000_000)
         _ = simulation.connect(isIPv6: false)
         simulation.run()
-        let frames = simulation.server.segmentCount
+        let frames = simulation.server.runCount
         let longest = simulation.server.longestFrame
         #expect(frames < 400, "\(frames) frames for some 2,072 segments and the ACKs of as many")
         #expect(longest > 60_000 && longest <= 65_535 + 14)
@@ -63,7 +63,7 @@ import Testing
         var longest = 0
         simulation.onFrame = { frame, isFromClient, _ in if !isFromClient { longest = max(longest, frame.count) } }
         _ = simulation.connect(isIPv6: false)
-        simulation.run { simulation.server.segmentCount == 2 }
+        simulation.run { simulation.server.runCount == 2 }
         let run = simulation.server.longestFrame
         #expect(run == 14 + 20 + 32 + 10 * 1_448)
         #expect(longest == 14 + 20 + 32 + 1_448, "what the wire carries is cut")

@@ -139,5 +139,6 @@ import Testing
             MemoryLayout<TimerWheel.Entry>.stride + MemoryLayout<ReadyQueue.Link>.stride + 2
             * MemoryLayout<UInt64>.stride
         #expect(block + links <= 512, "\(block) + \(links)")
+        #expect(MemoryLayout<ConnectionHistory>.stride <= 208)
     }
 }
