@@ -1,5 +1,6 @@
 """Many connections at once, many one after another, and nothing left of them."""
 
+import resource
 import time
 
 import process_facts
@@ -128,6 +129,52 @@ def test_a_thousand_clients(platform, documents):
     for number in range(1, 1001):
         fetch_when_there_is_room(client_address(number))
     assert server.status()["services"][0]["bound"] == 1000
+
+
+@pytest.mark.slow
+@pytest.mark.product
+@pytest.mark.limit(600)
+def test_a_hundred_thousand_idle_connections_in_one_nf(platform, documents):
+    """Each was asked once and stays open; all memory of the NF together, with its packets', stays below 256 MiB."""
+    count, addresses = 100_000, 4
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count + 10_000, count + 10_000))
+    options = {"connections": count + 1_000, "idle_timeout_ms": 3_600_000}
+    server = platform.ensure(web(documents.root, isolation="none", options=options), clients=addresses)
+    pid = server.nfs()[0]["pid"]
+    before = memory_kib(pid)
+    request = b"GET /text.txt HTTP/1.1\r\nHost: x\r\n\r\n"
+    sockets = []
+    try:
+        for number in range(count):
+            connection = Connection(source=client_address(1 + number % addresses), timeout=30)
+            sockets.append(connection.socket)
+            connection.socket.sendall(request)
+            if number % 500 == 499:
+                for each in sockets[-500:]:
+                    assert each.recv(15) == b"HTTP/1.1 200 OK"
+        nf = server.wait_until(
+            lambda: (nf := server.nfs()[0])["connections"] == count and nf, 10, "all connections are counted")
+        after = memory_kib(pid)
+        print(f"{nf['connections']} connections: {after} KiB, {before} KiB before the first; "
+              f"{(after - before) * 1024 / count:.0f} bytes a connection")
+        assert nf["pid"] == pid and after <= 256 * 1024, after
+        # All of them are still served, and the NF sleeps in between.
+        for each in sockets[::997]:
+            each.recv(65536)
+            each.sendall(request)
+            assert each.recv(15) == b"HTTP/1.1 200 OK"
+        asleep = server.nfs()[0]["telemetry"]["wakeups"]
+        time.sleep(2)
+        woken = server.nfs()[0]["telemetry"]["wakeups"] - asleep
+        assert woken < 20_000, f"{woken} wakeups in two seconds of silence"
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def memory_kib(pid):
+    """Private memory, and the packet memory and telemetry that are shared with the kernel or the manager only."""
+    return process_facts.private_kib(pid) + sum(process_facts.regions(pid).values()) // 1024
 
 
 @pytest.mark.slow

@@ -25,7 +25,8 @@ ALLOWED = {
     "onvm": {"ControlAPI", "Linux", "Manager", "ArgumentParser", "Logging"},
     "onvm-nf": {"Handover", "Linux", "NetworkFunction", "NetworkFunctions"},
     "onvm-nf-hostile": {"CLinux", "Handover", "Linux", "NetworkFunction"},
-    "onvm-tcp-peer": {"BPF", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "XSK", "ArgumentParser"},
+    "onvm-tcp-peer": {"BPF", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "XSK",
+                      "ArgumentParser"},
 }
 
 # No Foundation, no concurrency runtime, no logging.
