@@ -333,10 +333,10 @@ def test_a_real_client_keeps_its_goodput_in_a_flood(platform, documents, isolati
         assert warm.fetch("/text.txt").status == 200
         for _ in range(3):
             with Connection(source=REAL) as connection:
-                calm.append(goodput(connection, path, 2))
-            with Connection(source=REAL) as connection, Flood(per_second, 2.5) as flood:
+                calm.append(goodput(connection, path, 1.2))
+            with Connection(source=REAL) as connection, Flood(per_second, 1.7) as flood:
                 time.sleep(0.2)
-                flooded.append(goodput(connection, path, 2))
+                flooded.append(goodput(connection, path, 1.2))
             rates.append(flood.per_second)
         ratio = statistics.median(flooded) / statistics.median(calm)
         print(f"{isolation}: {statistics.median(calm) * 8e-6:.1f} Mbit/s, {statistics.median(flooded) * 8e-6:.1f} in a "

@@ -1,11 +1,13 @@
 """Many connections at once, many one after another, and nothing left of them."""
 
-import resource
+import pathlib
+import subprocess
+import sys
 import time
 
 import process_facts
 import pytest
-from bed import CLIENT, client_address, run, url
+from bed import CLIENT, client_address, end, run, spawn, url
 from platform_under_test import web
 from raw_http import Connection
 
@@ -136,40 +138,38 @@ def test_a_thousand_clients(platform, documents):
 @pytest.mark.limit(600)
 def test_a_hundred_thousand_idle_connections_in_one_nf(platform, documents):
     """Each was asked once and stays open; all memory of the NF together, with its packets', stays below 256 MiB."""
-    count, addresses = 100_000, 4
-    resource.setrlimit(resource.RLIMIT_NOFILE, (count + 10_000, count + 10_000))
+    processes, each = 8, 12_500
+    count = processes * each
     options = {"connections": count + 1_000, "idle_timeout_ms": 3_600_000}
-    server = platform.ensure(web(documents.root, isolation="none", options=options), clients=addresses)
+    server = platform.ensure(web(documents.root, isolation="none", options=options), clients=processes)
     pid = server.nfs()[0]["pid"]
     before = memory_kib(pid)
-    request = b"GET /text.txt HTTP/1.1\r\nHost: x\r\n\r\n"
-    sockets = []
+    holders = []
     try:
-        for number in range(count):
-            connection = Connection(source=client_address(1 + number % addresses), timeout=30)
-            sockets.append(connection.socket)
-            connection.socket.sendall(request)
-            if number % 500 == 499:
-                for each in sockets[-500:]:
-                    assert each.recv(15) == b"HTTP/1.1 200 OK"
+        for number in range(1, processes + 1):
+            holders.append(spawn(sys.executable, "-B", pathlib.Path(__file__).with_name("idle_clients.py"),
+                                 client_address(number), each, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        for holder in holders:
+            assert holder.stdout.readline() == "open\n"
         nf = server.wait_until(
             lambda: (nf := server.nfs()[0])["connections"] == count and nf, 10, "all connections are counted")
         after = memory_kib(pid)
-        print(f"{nf['connections']} connections: {after} KiB, {before} KiB before the first; "
+        print(f"{count} connections: {after} KiB, {before} KiB before the first; "
               f"{(after - before) * 1024 / count:.0f} bytes a connection")
         assert nf["pid"] == pid and after <= 256 * 1024, after
-        # All of them are still served, and the NF sleeps in between.
-        for each in sockets[::997]:
-            each.recv(65536)
-            each.sendall(request)
-            assert each.recv(15) == b"HTTP/1.1 200 OK"
+        # They are still served, and the NF sleeps in between.
+        for holder in holders:
+            holder.stdin.write("again\n")
+            holder.stdin.flush()
+            assert holder.stdout.readline() == "served\n"
         asleep = server.nfs()[0]["telemetry"]["wakeups"]
         time.sleep(2)
         woken = server.nfs()[0]["telemetry"]["wakeups"] - asleep
         assert woken < 20_000, f"{woken} wakeups in two seconds of silence"
     finally:
-        for each in sockets:
-            each.close()
+        for holder in holders:
+            end(holder)
+    server.wait_until(lambda: server.nfs()[0]["closed"] == server.nfs()[0]["accepted"], 30, "all have ended")
 
 
 def memory_kib(pid):
