@@ -80,8 +80,8 @@ public struct ConnectionSnapshot: Equatable, Sendable {
     }
 }
 
-// After the page of counters: a record of 640 bytes for each connection shown, 64 KiB in all. No page of it exists before
-// somebody asks.
+// After the page of counters: a record of 640 bytes for each connection shown, 64 KiB in all. No page of it exists
+// before somebody asks.
 extension Telemetry {
     public static let connectionCapacity = 96
     static let recordsOffset = 512

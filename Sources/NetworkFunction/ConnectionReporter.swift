@@ -3,8 +3,8 @@ import PacketHeaders
 public import TCPStack
 
 /// Shows an NF's connections to who asks for them through the telemetry page (`onvm nf connections`): those heard of
-/// latest, and the latest that ended. It costs one load before a sleep while nobody asks, and the walk over a large table
-/// is spread over turns of the loop.
+/// latest, and the latest that ended. It costs one load before a sleep while nobody asks, and the walk over a large
+/// table is spread over turns of the loop.
 @usableFromInline struct ConnectionReporter {
     /// Table entries looked at in one turn.
     static var stride: Int { 2_048 }
@@ -26,14 +26,16 @@ public import TCPStack
 
     @usableFromInline init() {}
 
-    /// Starts the walk when there is a new request.
-    @usableFromInline mutating func look(_ telemetry: borrowing Telemetry) {
+    /// Starts the walk when there is a new request; returns whether it did.
+    @discardableResult
+    @usableFromInline mutating func look(_ telemetry: borrowing Telemetry) -> Bool {
         let wanted = telemetry.connectionRequest
-        guard wanted != answered, !isWalking else { return }
+        guard wanted != answered, !isWalking else { return false }
         request = wanted
         cursor = ConnectionCursor()
         count = 0
         isWalking = true
+        return true
     }
 
     @usableFromInline mutating func advance(_ stack: borrowing Stack, _ telemetry: borrowing Telemetry) {
@@ -98,7 +100,8 @@ public import TCPStack
     }
 
     private func write(
-        _ connection: ConnectionID, _ peer: Endpoint, _ local: Endpoint, _ position: Int, _ telemetry: borrowing Telemetry
+        _ connection: ConnectionID, _ peer: Endpoint, _ local: Endpoint, _ position: Int,
+        _ telemetry: borrowing Telemetry
     ) {
         func set(_ field: ConnectionField, _ value: UInt64) { telemetry.set(field, ofRecord: position, to: value) }
         set(.index, UInt64(connection.index))

@@ -120,8 +120,9 @@ extension ServiceWorker where S: ~Copyable {
         telemetry[.requests] = service.requestCount
         telemetry[.kicks] = port.kicks &+ tap.writes
         telemetry[.kickRetries] = port.kickRetries &+ tap.retries
-        reporter.look(telemetry)
-        guard statistics else { return }
+        // Who asks for the connections wants the counters of now, too.
+        let isAsked = reporter.look(telemetry)
+        guard statistics || isAsked else { return }
         reportCounters()
     }
 

@@ -5,8 +5,8 @@ import Foundation
 enum ConnectionTable {
     static func text(of list: ConnectionList) -> String {
         let titles = [
-            "ID", "STATE", "PEER", "LOCAL", "RTT", "RTO", "CWND", "SSTHRESH", "IN FLIGHT", "ACKED", "RECEIVED", "RETRANS",
-            "IDLE", "EVENTS",
+            "ID", "STATE", "PEER", "LOCAL", "RTT", "RTO", "CWND", "SSTHRESH", "IN FLIGHT", "ACKED", "RECEIVED",
+            "RETRANS", "IDLE", "EVENTS",
         ]
         return Table(titles, list.connections.map(row)).text
     }
@@ -31,7 +31,8 @@ enum ConnectionTable {
     static func events(of connection: ConnectionStatus) -> String {
         let first = connection.events.first?.instant ?? 0
         let earlier = connection.eventCount - min(connection.eventCount, UInt64(connection.events.count))
-        let head = "\(connection.id) \(connection.peer) \(connection.state)" + (earlier > 0 ? ", \(earlier) earlier" : "")
+        let head =
+            "\(connection.id) \(connection.peer) \(connection.state)" + (earlier > 0 ? ", \(earlier) earlier" : "")
         let lines = connection.events.map { event in
             let seconds = Double(event.instant &- first) / 1e9
             return String(format: "  %12.6f  ", seconds) + "\(event.event) \(event.meaning ?? "\(event.argument)")"

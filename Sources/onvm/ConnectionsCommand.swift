@@ -34,7 +34,7 @@ extension NFCommand {
             abstract: "Show what happened to connections of an NF: openings, losses, probes, resets.",
             discussion: "The latest sixteen events of a connection are kept, also for a while after its end.")
         @Argument(help: "The NF's slot.") var slot: UInt32
-        @Argument(help: "The connection's ID or its peer's ADDRESS:PORT, as nf connections shows them; without it, all.")
+        @Argument(help: "The connection's ID or its peer's ADDRESS:PORT as nf connections shows it; without it, all.")
         var connection: String?
         @OptionGroup var instance: InstanceOption
 

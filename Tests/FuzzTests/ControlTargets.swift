@@ -5,8 +5,8 @@ import Handover
 import Linux
 import Manager
 
-/// A message to each end of the handover channels, with up to four descriptors: understood or refused, and no descriptor
-/// is left open.
+/// A message to each end of the handover channels, with up to seven descriptors: understood or refused, and none of
+/// them is left open.
 func fuzzHandover(_ bytes: [UInt8]) {
     guard let first = bytes.first else { return }
     let message = Array(bytes.dropFirst())

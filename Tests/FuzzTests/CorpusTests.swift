@@ -4,7 +4,8 @@ import Testing
 /// Everything the fuzzer found worth keeping, again: what once broke a target stays mended.
 @Suite struct CorpusTests {
     @Test(arguments: FuzzTarget.allCases) func theCorpusReplays(_ target: FuzzTarget) throws {
-        let directory = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Corpus/\(target.rawValue)")
+        let here = URL(filePath: #filePath).deletingLastPathComponent()
+        let directory = here.appending(path: "Corpus/\(target.rawValue)")
         let files = try FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
         #expect(!files.isEmpty)
         for file in files { target.run([UInt8](try Data(contentsOf: file))) }

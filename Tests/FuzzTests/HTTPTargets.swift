@@ -106,7 +106,8 @@ func fuzzFields(_ bytes: [UInt8]) {
         guard case .satisfiable = ranges.parse(value, size: size) else { continue }
         require(ranges.count > 0, "satisfiable without a range")
         for index in 0..<ranges.count {
-            require(ranges[index].first <= ranges[index].last && ranges[index].last < size, "a range outside of \(size)")
+            let range = ranges[index]
+            require(range.first <= range.last && range.last < size, "a range outside of \(size)")
         }
     }
 }

@@ -3,9 +3,9 @@ import TestSupport
 
 @testable import TCPStack
 
-/// Two stacks, the frames between them, and what bytes make of it: segments lost, repeated, changed and invented, calls of
-/// both applications, steps of the clock. After every step the stacks' invariants hold; as long as no segment was forged,
-/// what arrives is what was sent.
+/// Two stacks, the frames between them, and what bytes make of it: segments lost, repeated, changed and invented, calls
+/// of both applications, steps of the clock. After every step the stacks' invariants hold; as long as no segment was
+/// forged, what arrives is what was sent.
 func fuzzPair(_ bytes: [UInt8]) {
     var source = ByteSource(bytes)
     var pair = FuzzedPair(&source)

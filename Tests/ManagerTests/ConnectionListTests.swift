@@ -33,7 +33,8 @@ import Testing
         var random = SystemRandomNumberGenerator()
         for fill in [UInt64.max, 1 << 63, 0x8080_8080_8080_8080] + (0..<10).map({ _ in random.next() }) {
             for word in 0..<Telemetry.byteCount / 8 {
-                unsafe region.base.storeBytes(of: word % 3 == 0 ? random.next() : fill, toByteOffset: word * 8, as: UInt64.self)
+                let value = word % 3 == 0 ? random.next() : fill
+                unsafe region.base.storeBytes(of: value, toByteOffset: word * 8, as: UInt64.self)
             }
             let list = ConnectionList(slot: 1, telemetry.connections)
             #expect(list.connections.count <= Telemetry.connectionCapacity)
@@ -44,6 +45,7 @@ import Testing
 
     @Test(arguments: [
         ("framesInFlight", "frames_in_flight"), ("pathMTU", "path_mtu"), ("pathMTUReductions", "path_mtu_reductions"),
-        ("notTCP", "not_tcp"), ("ipv4Checksum", "ipv4_checksum"), ("finWait1", "fin_wait1"), ("rxPackets", "rx_packets"),
+        ("notTCP", "not_tcp"), ("ipv4Checksum", "ipv4_checksum"), ("finWait1", "fin_wait1"),
+        ("rxPackets", "rx_packets"),
     ]) func namesBecomeThoseOfJSON(_ name: String, _ expected: String) { #expect(name.snakeCase == expected) }
 }

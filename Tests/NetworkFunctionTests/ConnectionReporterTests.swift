@@ -94,8 +94,8 @@ import Testing
         ]
         #expect(options.map(\.rawValue) == TCPVocabulary.options.indices.map { 1 << UInt8($0) })
         let timers: [ArmedTimers] = [
-            .retransmission, .tailLossProbe, .persist, .handshake, .reordering, .delayedAcknowledgment, .keepalive, .state,
-            .application,
+            .retransmission, .tailLossProbe, .persist, .handshake, .reordering, .delayedAcknowledgment, .keepalive,
+            .state, .application,
         ]
         #expect(timers.map(\.rawValue) == TCPVocabulary.timers.indices.map { 1 << UInt16($0) })
         #expect(ConnectionField.allCases.count <= 48, "the fields of a record run into its events")

@@ -1,10 +1,13 @@
 """Many connections at once, many one after another, and nothing left of them."""
 
+import pathlib
+import subprocess
+import sys
 import time
 
 import process_facts
 import pytest
-from bed import CLIENT, client_address, run, url
+from bed import CLIENT, client_address, end, run, spawn, url
 from platform_under_test import web
 from raw_http import Connection
 
@@ -128,6 +131,50 @@ def test_a_thousand_clients(platform, documents):
     for number in range(1, 1001):
         fetch_when_there_is_room(client_address(number))
     assert server.status()["services"][0]["bound"] == 1000
+
+
+@pytest.mark.slow
+@pytest.mark.product
+@pytest.mark.limit(600)
+def test_a_hundred_thousand_idle_connections_in_one_nf(platform, documents):
+    """Each was asked once and stays open; all memory of the NF together, with its packets', stays below 256 MiB."""
+    processes, each = 8, 12_500
+    count = processes * each
+    options = {"connections": count + 1_000, "idle_timeout_ms": 3_600_000}
+    server = platform.ensure(web(documents.root, isolation="none", options=options), clients=processes)
+    pid = server.nfs()[0]["pid"]
+    before = memory_kib(pid)
+    holders = []
+    try:
+        for number in range(1, processes + 1):
+            holders.append(spawn(sys.executable, "-B", pathlib.Path(__file__).with_name("idle_clients.py"),
+                                 client_address(number), each, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        for holder in holders:
+            assert holder.stdout.readline() == "open\n"
+        nf = server.wait_until(
+            lambda: (nf := server.nfs()[0])["connections"] == count and nf, 10, "all connections are counted")
+        after = memory_kib(pid)
+        print(f"{count} connections: {after} KiB, {before} KiB before the first; "
+              f"{(after - before) * 1024 / count:.0f} bytes a connection")
+        assert nf["pid"] == pid and after <= 256 * 1024, after
+        # They are still served, and the NF sleeps in between.
+        for holder in holders:
+            holder.stdin.write("again\n")
+            holder.stdin.flush()
+            assert holder.stdout.readline() == "served\n"
+        asleep = server.nfs()[0]["telemetry"]["wakeups"]
+        time.sleep(2)
+        woken = server.nfs()[0]["telemetry"]["wakeups"] - asleep
+        assert woken < 20_000, f"{woken} wakeups in two seconds of silence"
+    finally:
+        for holder in holders:
+            end(holder)
+    server.wait_until(lambda: server.nfs()[0]["closed"] == server.nfs()[0]["accepted"], 30, "all have ended")
+
+
+def memory_kib(pid):
+    """Private memory, and the packet memory and telemetry that are shared with the kernel or the manager only."""
+    return process_facts.private_kib(pid) + sum(process_facts.regions(pid).values()) // 1024
 
 
 @pytest.mark.slow

@@ -26,7 +26,8 @@ ALLOWED = {
     "onvm-nf": {"Handover", "Linux", "NetworkFunction", "NetworkFunctions"},
     "tcp-cost": {"PacketHeaders", "TCPStack", "TestSupport"},
     "onvm-nf-hostile": {"CLinux", "Handover", "Linux", "NetworkFunction"},
-    "onvm-tcp-peer": {"BPF", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "XSK", "ArgumentParser"},
+    "onvm-tcp-peer": {"BPF", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "XSK",
+                      "ArgumentParser"},
 }
 
 # No Foundation, no concurrency runtime, no logging.

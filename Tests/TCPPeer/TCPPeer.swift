@@ -47,10 +47,15 @@ import XSK
             let (received, kick) = worker.turn()
             opener?.advance(&worker)
             if opener?.isDone ?? false { break }
-            if case .dead(let errno) = kick { throw errno }
             var isPending = false
-            if case .pending = kick { isPending = true }
-            if received > 0 || opener?.hasNews ?? false { continue }
+            var hasMore = received > 0 || opener?.hasNews ?? false
+            switch kick {
+            case .sent, .down: break
+            case .pending: isPending = true
+            case .more: hasMore = true
+            case .dead(let errno): throw errno
+            }
+            if hasMore { continue }
             if worker.sleep(channel: STDIN_FILENO, isPending: isPending) { break }
         }
         say(describe(worker.counters, connections: worker.connectionCount))
