@@ -53,13 +53,15 @@ public enum TCPVocabulary {
         "zeroWindowsAdvertised", "cookiesSent", "cookiesAccepted", "timeWaitEntered", "timeWaitReused",
         "timeWaitRecycled", "partialChecksumsAccepted", "pathMTUReductions", "coarseTransmissions",
         "congestionExperienced", "congestionEchoes", "reorderingSeen", "userTimeouts",
+        "closedWithUnread", "dataAfterClose", "orphansRefused", "urgentSegments", "stalled",
     ]
 
     /// Why a frame, or a reply, came to nothing. Also the argument of `challengeAcknowledgment`.
     public static let drops = [
         "truncatedFrame", "notIP", "malformedIPv4", "malformedIPv6", "ipv4Checksum", "fragment", "notTCP",
         "malformedTCP", "tcpChecksum", "invalidAddress", "noListener", "connectionTableFull", "halfOpenLimit",
-        "invalidCookie", "outsideWindow", "paws", "unacceptableAcknowledgment", "invalidFlags", "invalidReset",
+        "invalidCookie", "outsideWindow", "paws", "missingTimestamp", "closedForReading",
+        "unacceptableAcknowledgment", "invalidFlags", "invalidReset",
         "noReceiveRoom", "connectionGone", "replyQueueFull", "rateLimited", "invalidICMP", "ignoredICMP",
     ]
 
