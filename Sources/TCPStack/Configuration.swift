@@ -65,7 +65,8 @@ public struct Configuration: Sendable {
     public var delayedAcknowledgmentTimeout = Duration.milliseconds(40)
     /// How long unacknowledged data, a closed window, or FIN without an answer is borne (RFC 9293 §3.8.3 R2).
     public var userTimeout = Duration.seconds(120)
-    /// How long a passive open may take. RFC 9293 §3.8.3 has three minutes; a server that is flooded cannot wait so long.
+    /// How long a passive open may take. RFC 9293 §3.8.3 has three minutes; a server that is flooded cannot wait so
+    /// long.
     public var handshakeTimeout = Duration.seconds(30)
     /// How long an active open may take (RFC 9293 §3.8.3, R2 for SYN).
     public var connectTimeout = Duration.seconds(180)

@@ -1,5 +1,5 @@
-/// What `getsockopt(TCP_INFO)` would tell about a connection: a value of fixed layout without references, so that it can
-/// be written to shared memory as it is. Durations are in nanoseconds, windows and counts of bytes in bytes.
+/// What `getsockopt(TCP_INFO)` would tell about a connection: a value of fixed layout without references, so that it
+/// can be written to shared memory as it is. Durations are in nanoseconds, windows and counts of bytes in bytes.
 @frozen public struct ConnectionInfo: Sendable, BitwiseCopyable {
     public var connection: ConnectionID
     public var peer: Endpoint

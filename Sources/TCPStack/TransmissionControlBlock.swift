@@ -191,7 +191,8 @@ struct TransmissionControlBlock: ~Copyable, PoolElement {
         static let finHeld = Flags(rawValue: 1_048_576)
         /// Both ends scale their windows (RFC 7323 §2.2).
         static let scaling = Flags(rawValue: 2_097_152)
-        /// Both ends speak ECN; the peer's segments met congestion; ours did, and the peer is to be told that this end slowed down.
+        /// Both ends speak ECN; the peer's segments met congestion; ours did, and the peer is to be told that this end
+        /// slowed down.
         static let congestionNotification = Flags(rawValue: 4_194_304)
         static let echoCongestion = Flags(rawValue: 8_388_608)
         static let windowReduced = Flags(rawValue: 16_777_216)

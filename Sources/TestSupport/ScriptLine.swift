@@ -67,8 +67,8 @@ struct ScriptSegment {
     var urgentPointer: UInt16?
     var codePoint: UInt8?
     var hopLimit: UInt8?
-    /// By name: `mss`, `wscale`, `sackOK`, `ts`, `tsecr`, `sack`, and `raw` for bytes in hexadecimal; `noSack` says that
-    /// there must be no such option, likewise for the others.
+    /// By name: `mss`, `wscale`, `sackOK`, `ts`, `tsecr`, `sack`, and `raw` for bytes in hexadecimal; `noSack` says
+    /// that there must be no such option, likewise for the others.
     var options: [String: [String]] = [:]
 
     private static let letters: [(Character, UInt8)] = [

@@ -4,10 +4,11 @@ public import TCPStack
 /// Runs a script of segments, application calls and expectations against a stack, under virtual time.
 ///
 /// Calls: `connect` (a whole handshake; see `connect`), `open` (active), `send N`, `urgent` (all promised so far),
-/// `finish`, `close`, `abort`, `nagle on`, `keepalive on`, `usertimeout SECONDS`, `codepoint N`, `read N` (of the unread
-/// bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about our
+/// `finish`, `close`, `abort`, `nagle on`, `keepalive on`, `usertimeout SECONDS`, `codepoint N`, `read N` (of the
+/// unread bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about our
 /// segment at SEQ: `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`, `icmp TYPE CODE SEQ`.
-/// Checks: `state NAME`, `sendwindow N`, `srtt MS`, `rto MS`, `cwnd N`, `ssthresh N`, `unread N`, `urgent N` (bytes not read), `acked N`, `flight N`,
+/// Checks: `state NAME`, `sendwindow N`, `srtt MS`, `rto MS`, `cwnd N`, `ssthresh N`, `unread N`, `urgent N` (bytes not
+/// read), `acked N`, `flight N`,
 /// `received N`, `event NAME...` (all since the last such line), `count NAME N`, `drop NAME N`, `connections N`,
 /// `timers NAME...`, `history NAME...` (the connection's event ring).
 public final class TCPScript {

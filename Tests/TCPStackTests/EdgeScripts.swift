@@ -69,6 +69,29 @@ import Testing
             0.250 < . 1:1 ack 5001
             """),
         Script(
+            "of two segments out of order the one that was sent later tells the window (SND.WL1)",
+            """
+            0.000 ! connect nots mss 1000 win 5000
+            0.010 < P. 201:301 ack 1 win 9000
+            0.010 > . 1:1 ack 1 <sack 201:301>
+            0.010 ? sendwindow 9000
+            0.020 < P. 1:101 ack 1 win 100
+            0.020 > . 1:1 ack 101 <sack 201:301>
+            0.020 ? sendwindow 9000
+            """),
+        Script(
+            "the window of a SYN,ACK is not scaled (RFC 7323 §2.2)",
+            """
+            0.000 ! open
+            0.000 > S 0:0
+            0.020 < S. 0:0 ack 1 win 1000 <mss 1000,wscale 4>
+            0.020 > . 1:1 ack 1
+            0.020 ? sendwindow 1000
+            0.030 < P. 1:11 ack 1 win 1000
+            0.030 > . 1:1 ack 11
+            0.030 ? sendwindow 16000
+            """),
+        Script(
             "a window update and an ACK in one segment",
             """
             0.000 ! connect nots mss 1000 win 1000
@@ -132,6 +155,17 @@ import Testing
             0.000 > P. 1:101 ack 1
             0.200 > P. 1:101 ack 1
             0.500 < . 1:1 ack 101
+            0.500 ? srtt 20
+            """),
+        Script(
+            "nor is one that waited at the peer for a retransmitted one before it",
+            """
+            0.000 ! connect nots nosack mss 1000
+            0.000 ! send 2000
+            0.000 > . 1:1001 ack 1
+            0.000 > P. 1001:2001 ack 1
+            0.200 > . 1:1001 ack 1
+            0.500 < . 1:1 ack 2001
             0.500 ? srtt 20
             """),
         Script(

@@ -34,6 +34,18 @@ import Testing
                 0.040 ? count fastRetransmits 1
                 """),
         Script(
+            "new data goes out as segments arrive, down to the new window (PRR, RFC 6937)",
+            tenSegments.replacing("send 10000", with: "send 20000").replacing("P. 9001", with: ". 9001") + """
+                0.020 < . 1:1 ack 1 <sack 1001:4001>
+                0.020 > . 1:1001 ack 1
+                0.020 ? cwnd 7000
+                0.021 < . 1:1 ack 1 <sack 1001:5001>
+                0.021 > . 10001:11001 ack 1
+                0.022 < . 1:1 ack 1 <sack 1001:6001>
+                0.022 > . 11001:12001 ack 1
+                0.022 ? cwnd 7000
+                """),
+        Script(
             "reordering within a quarter of the round trip is no loss (RFC 8985)",
             tenSegments + """
                 0.020 < . 1:1 ack 1 <sack 1001:2001>

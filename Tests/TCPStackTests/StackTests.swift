@@ -463,4 +463,25 @@ import Testing
         #expect(Timing(unset).keepaliveIdle >= 7_200_000_000_000)
         #expect(configuration.minimumRetransmissionTimeout <= configuration.initialRetransmissionTimeout)
     }
+
+    /// A cookie is not good for longer because others are handed out meanwhile (RFC 4987 §3.6).
+    @Test func oldCookiesAreRefused() {
+        var bench = Bench { $0.halfOpenLimit = 0 }
+        var syn = bench.template(port: 1_000)
+        syn.control = SegmentTemplate.syn
+        bench.receive(syn.frame)
+        bench.transmit()
+        var ack = bench.template(port: 1_000)
+        ack.sequence = 1
+        ack.acknowledgment = (bench.sent.first?.sequence ?? 0) &+ 1
+        for port in UInt16(1_001)..<1_006 {
+            bench.now += 30_000_000_000
+            syn.source.port = port
+            bench.receive(syn.frame)
+            bench.transmit()
+        }
+        let arrival = bench.receive(ack.frame)
+        let accepted = bench.stack.counters[.cookiesAccepted]
+        #expect(arrival.connection == nil && accepted == 0)
+    }
 }

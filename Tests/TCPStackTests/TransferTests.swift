@@ -164,7 +164,8 @@ import Testing
         #expect(left == 0, "seed \(seed)")
     }
 
-    /// Runs one failing seed again and prints its segments: ONVM_SEED=100000284 swift test --filter TransferTests.replay
+    /// Runs one failing seed again and prints its segments: ONVM_SEED=100000284 swift test --filter
+    /// TransferTests.replay
     @Test(.enabled(if: Seeds.replayed != nil))
     func replay() {
         let seed = Seeds.replayed ?? 0
