@@ -291,10 +291,16 @@ def test_a_flood_out_of_order(server):
         line.receive(0.2, count=5_000)
         # A request that overlaps all of them is taken as it is: what came first, or what came now, but each byte once.
         text = b"GET /" + b"G" * 5_000 + b" HTTP/1.1\r\nHost: onvm.test\r\n\r\n"
-        for start in range(0, len(text), 1_400):
-            line.send("PA", offset=start, payload=text[start:start + 1_400])
-        line.sequence = line.sequence + len(text) & 0xFFFF_FFFF
-        answers = line.take(lambda data: b"\r\n\r\n" in data)
+        first, answers = line.sequence, b""
+        for _ in range(5):
+            # Sent again like any segment that is not acknowledged.
+            line.sequence = first
+            for start in range(0, len(text), 1_400):
+                line.send("PA", offset=start, payload=text[start:start + 1_400])
+            line.sequence = first + len(text) & 0xFFFF_FFFF
+            answers = line.take(lambda data: b"\r\n\r\n" in data, 1.0)
+            if answers:
+                break
         assert answers.startswith(b"HTTP/1.1 4"), answers[:100]
 
 
