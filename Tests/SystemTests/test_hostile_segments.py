@@ -279,7 +279,7 @@ def test_timestamps_wrap_and_old_ones_are_refused(server):
 
 
 def test_a_flood_out_of_order(server):
-    """Two thousand single bytes, every other one missing: memory is bounded, and the gaps are filled when they can be."""
+    """Two thousand single bytes, every other one missing: memory is bounded, and gaps are filled when they can be."""
     with hand(options=(("MSS", 1460), ("SAckOK", b""))) as line:
         line.works()
         counted = Counted(server)
