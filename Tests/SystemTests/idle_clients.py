@@ -1,4 +1,4 @@
-"""Holds connections open that are asked once: idle_clients.py ADDRESS COUNT, a process for as many as its descriptors allow.
+"""Holds connections open that are asked once: idle_clients.py ADDRESS COUNT.
 
 Prints "open" when all are, then "served" for each line on standard input, once a part of them answered again.
 """

@@ -274,11 +274,12 @@ def test_timestamps_wrap_and_old_ones_are_refused(server):
         line.send("PA", payload=b"old", options=stamp(clock - 1_000))
         assert [a.ack for a in line.receive()] == [line.sequence]
         line.send("PA", payload=b"bare")
-        assert counted.risen().get("paws") == 2, counted.risen()
+        risen = counted.risen()
+        assert risen.get("paws") == 1 and risen.get("missing_timestamp") == 1, risen
 
 
 def test_a_flood_out_of_order(server):
-    """Two thousand single bytes, every other one missing: memory is bounded, and the gaps are filled when they can be."""
+    """Two thousand single bytes, every other one missing: memory is bounded, and gaps are filled when they can be."""
     with hand(options=(("MSS", 1460), ("SAckOK", b""))) as line:
         line.works()
         counted = Counted(server)
@@ -290,10 +291,16 @@ def test_a_flood_out_of_order(server):
         line.receive(0.2, count=5_000)
         # A request that overlaps all of them is taken as it is: what came first, or what came now, but each byte once.
         text = b"GET /" + b"G" * 5_000 + b" HTTP/1.1\r\nHost: onvm.test\r\n\r\n"
-        for start in range(0, len(text), 1_400):
-            line.send("PA", offset=start, payload=text[start:start + 1_400])
-        line.sequence = line.sequence + len(text) & 0xFFFF_FFFF
-        answers = line.take(lambda data: b"\r\n\r\n" in data)
+        first, answers = line.sequence, b""
+        for _ in range(5):
+            # Sent again like any segment that is not acknowledged.
+            line.sequence = first
+            for start in range(0, len(text), 1_400):
+                line.send("PA", offset=start, payload=text[start:start + 1_400])
+            line.sequence = first + len(text) & 0xFFFF_FFFF
+            answers = line.take(lambda data: b"\r\n\r\n" in data, 1.0)
+            if answers:
+                break
         assert answers.startswith(b"HTTP/1.1 4"), answers[:100]
 
 
