@@ -48,7 +48,8 @@ def test_numbers_are_those_of_the_kernels_end(platform, documents):
     assert connection["state"] == "established" and {"timestamps", "window_scale"} <= set(connection["options"])
     assert 18 < values["smoothed_round_trip"] / 1e6 < 60, values
     assert 18 < values["minimum_round_trip"] / 1e6 <= values["smoothed_round_trip"] / 1e6 + 1, values
-    assert abs(values["smoothed_round_trip"] / 1e6 - before["rtt"]) < 20, (values, before)
+    # The kernel's end only receives: its value is of few samples.
+    assert abs(values["smoothed_round_trip"] / 1e6 - before["rtt"]) < 40, (values, before)
     # What was acknowledged lies between what the kernel had before and after; the response's head is in both.
     assert before["received"] - 64 * 1448 <= values["bytes_acknowledged"] <= after["received"], (before, values, after)
     assert values["bytes_acknowledged"] <= values["bytes_sent"] <= values["bytes_promised"]

@@ -90,6 +90,8 @@ def measure(options):
     output = options.output or ROOT / ".build/bench" / time.strftime("%Y-%m-%d-%H%M%S")
     output.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, end_in_order)
+    # A shell starts jobs in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, end_in_order)
     # nginx and the clients need a descriptor a connection.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
