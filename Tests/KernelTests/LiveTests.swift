@@ -281,6 +281,24 @@ struct LiveTests {
         #expect(try PinDirectory.open(instance) == nil)
     }
 
+    @Test("a slot whose devices are not all there is refused, leaves no pin, and is admitted once they are")
+    func missingDevice() throws {
+        let bed = try LiveBed()
+        let steering = try steering()
+        defer { try? steering.tearDown() }
+        _ = try steering.attach(port: bed.port())
+        try define(steering)
+        let slot = try bed.makeSlot(0)
+        var attachment = slot.attachment(0, service: Self.service)
+        attachment.tapIndex = 999_999
+        #expect(throws: (any Error).self) { try steering.admit(attachment) }
+        #expect(!steering.pins.entries.contains { $0.hasPrefix("egress_") || $0.hasPrefix("deliver_") })
+        #expect(steering.maps.slotDevices.value(for: 999_999) == nil)
+        attachment.tapIndex = nil
+        try steering.admit(attachment)
+        #expect(steering.pins.entries.contains("egress_0"))
+    }
+
     @Test("a deleted slot device takes its programs along; the slot is admitted again with new ones")
     func newDevices() throws {
         let bed = try LiveBed()

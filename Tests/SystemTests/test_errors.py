@@ -181,13 +181,14 @@ def test_check_of_a_topology(unchanged, documents, topology_file):
     assert done.returncode == BAD_TOPOLOGY, done
 
 
-def test_a_slot_loses_its_devices(platform, documents):
+@pytest.mark.parametrize("suffix", ["h", "n", "t"])
+def test_a_slot_loses_its_devices(platform, documents, suffix):
     """Somebody removes what is not theirs: the client whose NF it was gets another one at its next SYN."""
     server = platform.ensure()
     fetch = ("curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", url("/text.txt"))
     assert run(*fetch, namespace=CLIENT).stdout == "200"
     victim = server.wait_until(lambda: server.nf_of(client_address(1)), 5, "the client has an NF")
-    run("ip", "-n", HOST, "link", "del", f"onvm{victim['slot']}h")
+    run("ip", "-n", HOST, "link", "del", f"onvm{victim['slot']}{suffix}")
     server.wait_until(lambda: not process_facts.exists(victim["pid"]), 5, "the deaf NF was ended")
     assert run(*fetch, namespace=CLIENT).stdout == "200"
     assert server.nf_of(client_address(1))["pid"] != victim["pid"]

@@ -38,7 +38,8 @@ struct HangWatch {
         }
         // Asleep is right as long as nothing waits for it. To ask costs a system call: with a thousand NFs asleep, ask now
         // and then, and when there is a suspicion, often.
-        guard looks % (pendingLooks > 0 || looks < 8 ? 2 : 8) == 1, let unread = unread(received, delivered), unread > lost else { return false }
+        let interval = pendingLooks > 0 || looks < 8 ? 2 : 8
+        guard looks % interval == 1, let unread = unread(received, delivered), unread > lost else { return false }
         pendingLooks += 1
         let since = pendingSince ?? now
         pendingSince = since

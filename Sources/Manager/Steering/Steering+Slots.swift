@@ -68,21 +68,59 @@ extension Steering {
     }
 
     private func attach(_ slot: SlotAttachment) throws {
+        do {
+            try attachPrograms(slot)
+        } catch {
+            unpin(slot: slot.slot)
+            for device in [slot.hostIndex, slot.nfIndex] + (slot.tapIndex.map { [$0] } ?? []) {
+                _ = try? maps.slotDevices.remove(device)
+            }
+            throw error
+        }
+    }
+
+    private func unpin(slot: UInt32) {
+        for name in ["deliver_\(slot)", "egress_\(slot)", "egress_tap_\(slot)"] { pins.unpin(name) }
+    }
+
+    private func attachPrograms(_ slot: SlotAttachment) throws {
         try maps.slotDevices.update(slot.hostIndex, slot.slot)
         try maps.slotDevices.update(slot.nfIndex, slot.slot)
         // Police first: from the moment deliver runs, the NF's end is open for traffic.
         let egress = try attachEgress(
             device: slot.hostIndex, named: "the host end of slot \(slot.slot)", pin: "egress_\(slot.slot)")
-        var tapEgress: ProgramLink?
-        if let tap = slot.tapIndex {
-            try maps.slotDevices.update(tap, slot.slot)
-            tapEgress = try attachEgress(
-                device: tap, named: "the TAP of slot \(slot.slot)", pin: "egress_tap_\(slot.slot)")
+        let tapEgress: ProgramLink?
+        do {
+            tapEgress = try attachTapEgress(slot)
+        } catch {
+            detach(egress, device: slot.hostIndex)
+            throw error
         }
-        let deliver = try ProgramLink.attachXDP(
-            maps.deliver, device: slot.nfIndex, deviceName: "the NF end of slot \(slot.slot)", flags: .native)
-        try pins.pin(deliver.descriptor, as: "deliver_\(slot.slot)")
-        slotLinks[slot.slot] = SlotLinks(slot, deliver: deliver, egress: egress, tapEgress: tapEgress)
+        do {
+            let deliver = try ProgramLink.attachXDP(
+                maps.deliver, device: slot.nfIndex, deviceName: "the NF end of slot \(slot.slot)", flags: .native)
+            try pins.pin(deliver.descriptor, as: "deliver_\(slot.slot)")
+            slotLinks[slot.slot] = SlotLinks(slot, deliver: deliver, egress: egress, tapEgress: tapEgress)
+        } catch {
+            detach(egress, device: slot.hostIndex)
+            if let tap = slot.tapIndex { detach(tapEgress, device: tap) }
+            throw error
+        }
+    }
+
+    private func attachTapEgress(_ slot: SlotAttachment) throws -> ProgramLink? {
+        guard let tap = slot.tapIndex else { return nil }
+        try maps.slotDevices.update(tap, slot.slot)
+        return try attachEgress(
+            device: tap, named: "the TAP of slot \(slot.slot)", pin: "egress_tap_\(slot.slot)")
+    }
+
+    /// At once: a link that was pinned would live on until the kernel frees the pin's inode.
+    private func detach(_ egress: borrowing ProgramLink?, device: UInt32) {
+        switch egress {
+        case .some(let link): link.detach()
+        case .none: TrafficControl.detachIngress(device: device)
+        }
     }
 
     /// Pinned; tcx where the kernel has it (Linux 6.6), else clsact.
@@ -195,15 +233,9 @@ extension Steering {
             return
         }
         links.deliver.detach()
-        switch links.egress {
-        case .some(let egress): egress.detach()
-        case .none: TrafficControl.detachIngress(device: links.hostIndex)
-        }
-        switch links.tapEgress {
-        case .some(let egress): egress.detach()
-        case .none: if let tap = links.tapIndex { TrafficControl.detachIngress(device: tap) }
-        }
-        for name in ["deliver_\(slot)", "egress_\(slot)", "egress_tap_\(slot)"] { pins.unpin(name) }
+        detach(links.egress, device: links.hostIndex)
+        if let tap = links.tapIndex { detach(links.tapEgress, device: tap) }
+        unpin(slot: slot)
         for device in links.indices { try maps.slotDevices.remove(device) }
     }
 
