@@ -132,9 +132,9 @@ let package = Package(
             name: "tcp-cost", dependencies: ["PacketHeaders", "TCPStack", "TestSupport"], path: "Tests/TCPCost",
             swiftSettings: swiftSettings, linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
         .target(name: "CAllocationCounter"),
-        library("TestSupport", ["PacketHeaders", "TCPStack", "XSK"]),
-        tests("LinuxTests", ["CLinux", "Linux"]),
-        tests("HandoverTests", ["Handover", "Linux", "XSK"]),
+        library("TestSupport", ["Linux", "PacketHeaders", "TCPStack", "XSK"]),
+        tests("LinuxTests", ["CLinux", "Linux", "TestSupport"]),
+        tests("HandoverTests", ["Handover", "Linux", "TestSupport", "XSK"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
         tests(

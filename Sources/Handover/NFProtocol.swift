@@ -132,7 +132,6 @@ public struct NFChannel: ~Copyable {
     /// - Throws: `.peerGone` when the NF ended.
     public func nextReport() throws(HandoverError) -> NFReport? {
         guard let message = try socket.receiveIfAny() else { return nil }
-        message.closeDescriptors()
         var reader = MessageReader(message.bytes)
         switch try reader.kind() {
         case .ready: return .ready
@@ -150,7 +149,7 @@ public struct NFEnd: ~Copyable {
 
     /// Waits for the grant. The descriptors belong to the receiver.
     public func receiveGrant() throws(HandoverError) -> (Grant, GrantDescriptors) {
-        guard let message = try socket.receiveIfAny(waits: true) else { throw .peerGone }
+        guard var message = try socket.receiveIfAny(waits: true) else { throw .peerGone }
         var reader = MessageReader(message.bytes)
         guard try reader.kind() == .grant else { throw .unexpectedMessage("not a grant") }
         let grant = Grant(
@@ -162,12 +161,16 @@ public struct NFEnd: ~Copyable {
             mtu: try reader.integer(), features: Grant.Features(rawValue: try reader.integer()),
             configuration: try reader.text())
         let present: UInt8 = try reader.integer()
-        var rest = message.descriptors[...]
-        guard rest.count == 3 + present.nonzeroBitCount else { throw .missingDescriptor("XSK, UMEM, telemetry or root") }
-        let descriptors = GrantDescriptors(
-            xsk: rest.removeFirst(), umem: rest.removeFirst(), telemetry: rest.removeFirst(),
-            root: present & 1 != 0 ? rest.removeFirst() : -1, log: present & 2 != 0 ? rest.removeFirst() : -1,
-            tap: present & 4 != 0 ? rest.removeFirst() : -1)
+        guard message.descriptorCount == 3 + (present & 7).nonzeroBitCount else {
+            throw .missingDescriptor("XSK, UMEM, telemetry, root, log or TAP")
+        }
+        var descriptors = GrantDescriptors(xsk: -1, umem: -1, telemetry: -1)
+        descriptors.xsk = message.takeDescriptor() ?? -1
+        descriptors.umem = message.takeDescriptor() ?? -1
+        descriptors.telemetry = message.takeDescriptor() ?? -1
+        if present & 1 != 0 { descriptors.root = message.takeDescriptor() ?? -1 }
+        if present & 2 != 0 { descriptors.log = message.takeDescriptor() ?? -1 }
+        if present & 4 != 0 { descriptors.tap = message.takeDescriptor() ?? -1 }
         return (grant, descriptors)
     }
 
@@ -184,7 +187,6 @@ public struct NFEnd: ~Copyable {
     /// - Throws: `.peerGone` when the manager ended.
     public func nextCommand(waits: Bool = false) throws(HandoverError) -> NFCommand? {
         guard let message = try socket.receiveIfAny(waits: waits) else { return nil }
-        message.closeDescriptors()
         var reader = MessageReader(message.bytes)
         switch try reader.kind() {
         case .run: return .run

@@ -43,22 +43,13 @@ public struct ZygoteClient: ~Copyable {
     /// The next report, or nil when none is waiting.
     /// - Throws: `.peerGone` when the zygote ended.
     public func nextReport() throws(HandoverError) -> ZygoteReport? {
-        guard let message = try socket.receiveIfAny() else { return nil }
-        do {
-            return try Self.decode(message)
-        } catch {
-            message.closeDescriptors()
-            throw error
-        }
-    }
-
-    private static func decode(_ message: ReceivedMessage) throws(HandoverError) -> ZygoteReport {
+        guard var message = try socket.receiveIfAny() else { return nil }
         var reader = MessageReader(message.bytes)
         switch try reader.kind() {
         case .spawned:
             let token: UInt64 = try reader.integer()
             let pid: Int32 = try reader.integer()
-            guard let pidfd = message.descriptors.first else { throw .missingDescriptor("pidfd") }
+            guard let pidfd = message.takeDescriptor() else { throw .missingDescriptor("pidfd") }
             return .spawned(token: token, pid: pid, pidfd: pidfd)
         case .exited:
             return .exited(pid: try reader.integer(), status: try reader.integer())
@@ -78,12 +69,12 @@ public struct ZygoteServer: ~Copyable {
 
     /// Waits for the next request; nil when the manager is gone. The NF's channel belongs to the receiver.
     public func nextRequest() throws(HandoverError) -> (SpawnRequest, channel: CInt)? {
-        guard let message = try socket.receiveIfAny(waits: true, endIsNil: true) else { return nil }
+        guard var message = try socket.receiveIfAny(waits: true, endIsNil: true) else { return nil }
         var reader = MessageReader(message.bytes)
         guard try reader.kind() == .spawn else { throw .unexpectedMessage("not a spawn request") }
-        guard let channel = message.descriptors.first else { throw .missingDescriptor("channel") }
         let request = SpawnRequest(
             token: try reader.integer(), userID: try reader.integer(), cpu: try reader.integer())
+        guard let channel = message.takeDescriptor() else { throw .missingDescriptor("channel") }
         return (request, channel)
     }
 

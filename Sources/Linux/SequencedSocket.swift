@@ -24,6 +24,9 @@ public struct SequencedSocket: ~Copyable {
     /// Closes now; the peer reads the end of the stream.
     public consuming func close() throws(Errno) { try descriptor.close() }
 
+    /// Gives up ownership without closing.
+    public consuming func release() -> CInt { descriptor.release() }
+
     /// Sends one message; `descriptors` (at most 16) are duplicated into the receiver and stay open here.
     /// - Throws: `EAGAIN` when `waits` is false and the peer is not reading.
     public func send(_ message: [UInt8], descriptors: [CInt] = [], waits: Bool = false) throws(Errno) {
@@ -71,12 +74,22 @@ public struct SequencedSocket: ~Copyable {
     }
 }
 
-/// One message with the descriptors that came with it. The receiver owns those: close them or wrap them.
-public struct ReceivedMessage: Sendable {
+/// One message with the descriptors that came with it. Those that nobody takes are closed with it.
+public struct ReceivedMessage: ~Copyable {
     public let bytes: [UInt8]
-    public let descriptors: [CInt]
+    private var descriptors: [CInt]
 
-    public func closeDescriptors() {
+    init(bytes: [UInt8], descriptors: [CInt]) {
+        self.bytes = bytes
+        self.descriptors = descriptors
+    }
+
+    public var descriptorCount: Int { descriptors.count }
+
+    /// The next descriptor in the sender's order, from now on the caller's; nil when none is left.
+    public mutating func takeDescriptor() -> CInt? { descriptors.isEmpty ? nil : descriptors.removeFirst() }
+
+    deinit {
         for descriptor in descriptors { _ = close(descriptor) }
     }
 }

@@ -4,6 +4,7 @@ import Glibc
 import Handover
 import Linux
 import Manager
+import TestSupport
 
 /// A message to each end of the handover channels, with up to seven descriptors: understood or refused, and none of
 /// them is left open.
@@ -11,42 +12,35 @@ func fuzzHandover(_ bytes: [UInt8]) {
     guard let first = bytes.first else { return }
     let message = Array(bytes.dropFirst())
     do {
-        let pair = try SequencedSocket.pair()
-        let null = try FileDescriptor(opening: "/dev/null", flags: O_RDONLY)
-        let attached = [CInt](repeating: null.rawValue, count: Int(first & 7))
-        let before = lowestFreeDescriptor()
-        try pair.first.send(message, descriptors: attached)
-        try receive(first >> 3 & 3, pair.second)
-        require(lowestFreeDescriptor() == before, "a descriptor is left open")
+        let watched = try WatchedDescriptor()
+        try handOver(message, descriptors: [CInt](repeating: watched.rawValue, count: Int(first & 7)), to: first >> 3 & 3)
+        require(watched.isClosedEverywhere(), "a descriptor is left open")
     } catch {
         // An empty message or too many bytes for the socket.
     }
 }
 
-private func receive(_ role: UInt8, _ socket: borrowing SequencedSocket) throws {
-    let copy = SequencedSocket(owning: try socket.descriptor.duplicate())
+/// Sends to one of the four ends, and closes what it gave its caller.
+private func handOver(_ message: [UInt8], descriptors: [CInt], to role: UInt8) throws {
+    let pair = try SequencedSocket.pair()
+    try pair.first.send(message, descriptors: descriptors)
+    let copy = SequencedSocket(owning: try pair.second.descriptor.duplicate())
+    var received: [CInt] = []
     switch role {
     case 0:
         let report = try? NFChannel(copy).nextReport()
         _ = report
     case 1:
-        guard let report = try? ZygoteClient(copy).nextReport() else { return }
-        if case .spawned(_, _, let descriptor) = report { _ = close(descriptor) }
+        guard case .spawned(_, _, let pidfd) = try? ZygoteClient(copy).nextReport() else { return }
+        received = [pidfd]
     case 2:
-        guard let (_, descriptors) = try? NFEnd(copy).receiveGrant() else { return }
-        for descriptor in [
-            descriptors.xsk, descriptors.umem, descriptors.telemetry, descriptors.root, descriptors.log,
-        ] where descriptor >= 0 { _ = close(descriptor) }
+        guard let (_, all) = try? NFEnd(copy).receiveGrant() else { return }
+        received = [all.xsk, all.umem, all.telemetry, all.root, all.log, all.tap].filter { $0 >= 0 }
     default:
         guard let (_, channel) = try? ZygoteServer(copy).nextRequest() else { return }
-        _ = close(channel)
+        received = [channel]
     }
-}
-
-private func lowestFreeDescriptor() -> CInt {
-    let descriptor = dup(0)
-    _ = close(descriptor)
-    return descriptor
+    for descriptor in received { _ = close(descriptor) }
 }
 
 /// A line on the control socket.

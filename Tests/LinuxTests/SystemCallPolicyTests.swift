@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 import Testing
 
 @testable import Linux
@@ -62,54 +61,6 @@ import Testing
             case 0x06: return instruction.k
             default: Issue.record("unknown instruction \(instruction.code)"); return 0
             }
-        }
-    }
-}
-
-@Suite struct DescriptorTests {
-    @Test func aDescriptorIsClosedExactlyOnce() throws {
-        let raw: CInt
-        do {
-            let file = try FileDescriptor(opening: "/dev/null", flags: O_RDONLY)
-            raw = file.rawValue
-            #expect(fcntl(raw, F_GETFD) >= 0)
-        }
-        #expect(fcntl(raw, F_GETFD) == -1)
-    }
-
-    @Test func messagesCarryDescriptorsInOrder() throws {
-        let pair = try SequencedSocket.pair()
-        let empty = try pair.first.receiveOrErrno()
-        #expect(empty == .wouldBlock)
-        try pair.first.send([1, 2, 3], descriptors: [0, 1])
-        try pair.first.send([4])
-        let first = try #require(try pair.second.receive())
-        #expect(first.bytes == [1, 2, 3] && first.descriptors.count == 2)
-        first.closeDescriptors()
-        let second = try #require(try pair.second.receive())
-        #expect(second.bytes == [4] && second.descriptors.isEmpty)
-    }
-
-    @Test func aMessageThatIsTooLongIsRefusedAndLeaksNothing() throws {
-        let pair = try SequencedSocket.pair()
-        try pair.first.send([UInt8](repeating: 1, count: 100), descriptors: [0])
-        #expect(throws: Errno(rawValue: EMSGSIZE)) { _ = try pair.second.receive(limit: 10) }
-    }
-
-    @Test func sharedMemoryKeepsItsSize() throws {
-        let memory = try SharedMemory.create(name: "test", byteCount: 4096)
-        #expect(ftruncate(memory.rawValue, 0) == -1)
-        #expect(ftruncate(memory.rawValue, 8192) == -1)
-    }
-}
-
-extension SequencedSocket {
-    fileprivate borrowing func receiveOrErrno() throws -> Errno? {
-        do {
-            _ = try receive()
-            return nil
-        } catch {
-            return error
         }
     }
 }
