@@ -8,6 +8,15 @@
 #include "include/onvm_parse.h"
 #include "include/onvm_policy.h"
 #include <linux/pkt_cls.h>
+#include <bpf/bpf_core_read.h>
+
+/* What a program for tc cannot see in __sk_buff; the loader fills in where this kernel has it (BTF). */
+struct sk_buff {
+    __u8 ip_summed : 2;
+    __u16 csum_start; /* from the start of the buffer, like network_header */
+    __u16 csum_offset;
+    __u16 network_header;
+} __attribute__((preserve_access_index));
 
 enum {
     VIOLATION_EVENT_INTERVAL = 1000000000, /* ns */
@@ -15,6 +24,9 @@ enum {
     NANOSECONDS_A_MICROSECOND = 1000,
     MICROSECONDS_A_SECOND = 1000000,
     SEGMENT_MIN = 48, /* bytes of payload; TCP_MIN_SND_MSS of include/net/tcp.h: shorter ones are for wasting CPU time */
+    CHECKSUM_PARTIAL = 3, /* include/linux/skbuff.h: whoever sends the buffer on writes the checksum into it */
+    TCP_CHECKSUM_OFFSET = 16, /* RFC 9293 §3.1 */
+    UDP_CHECKSUM_OFFSET = 6,  /* RFC 768 */
     AF_INET = 2,
     AF_INET6 = 10,
 };
@@ -28,6 +40,19 @@ struct departure {
     __u32 generation;
     __u32 kind; /* ONVM_SLOT_… */
 };
+
+/*
+ * An NF says where the checksum of its frame is still to be written (struct virtio_net_hdr, TX metadata). That place must
+ * be the one of its protocol: anywhere else the kernel or the card would write over what is checked here, an address say.
+ */
+static __always_inline int completes_properly(struct __sk_buff *skb, __u8 protocol) {
+    struct sk_buff *buffer = (void *)skb;
+    if (BPF_CORE_READ_BITFIELD_PROBED(buffer, ip_summed) != CHECKSUM_PARTIAL) return 1;
+    __u16 start = BPF_CORE_READ(buffer, csum_start), offset = BPF_CORE_READ(buffer, csum_offset);
+    __u16 header = skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+    return (__u16)(start - BPF_CORE_READ(buffer, network_header)) == header
+        && offset == (protocol == IPPROTO_TCP ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET);
+}
 
 static __always_inline __u32 parse_outgoing(struct __sk_buff *skb, struct departure *departure) {
     void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
@@ -56,7 +81,9 @@ static __always_inline __u32 parse_outgoing(struct __sk_buff *skb, struct depart
         parsed = parse_ipv6(ethernet + 1, end, &departure->packet, 0);
     }
     switch (parsed) {
-        case PARSED: return ONVM_COUNTER_SENT;
+        case PARSED:
+            return completes_properly(skb, departure->packet.protocol) ? ONVM_COUNTER_SENT
+                                                                       : ONVM_COUNTER_EGRESS_MALFORMED;
         case NOT_IP: return ONVM_COUNTER_EGRESS_NOT_IP;
         case MALFORMED: return ONVM_COUNTER_EGRESS_MALFORMED;
         case FIRST_FRAGMENT:

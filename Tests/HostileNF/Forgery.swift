@@ -62,6 +62,23 @@ struct Forgery {
         write(header(kind: 1, headers: 54, cut: 1_448), long + [UInt8](repeating: 0, count: 90_000), tap)
     }
 
+    /// Frames that may pass, whose checksums are to be written over addresses and ports: the frame that leaves is another.
+    func sendMisplacedSums(by tap: borrowing TapPort) {
+        let places: [(String, UInt16, UInt16)] = [
+            ("sum-over-source", 20, 6), ("sum-over-destination", 20, 10), ("sum-over-protocol", 20, 2),
+            ("sum-over-ports", 34, 0), ("sum-over-flags", 34, 12), ("sum-over-payload", 34, 20), ("sum-from-payload", 54, 0),
+        ]
+        for _ in 0..<20 {
+            write(header(), make("proper") { _ in }, tap)
+            for (name, start, offset) in places {
+                write(header(start: start, offset: offset), make(name) { _ in }, tap)
+                write(
+                    header(kind: 1, headers: 54, cut: 536, start: start, offset: offset),
+                    make(name, byteCount: 3_000) { _ in }, tap)
+            }
+        }
+    }
+
     private func header(
         kind: UInt8 = 0, headers: UInt16 = 0, cut: UInt16 = 0, start: UInt16 = 34, offset: UInt16 = 16
     ) -> [UInt8] {

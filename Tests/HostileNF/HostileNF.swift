@@ -22,6 +22,7 @@ import NetworkFunction
         case "frames" where tap.isOpen: Forgery(answering: frame).sendAll(by: tap)
         case "frames": Forgery(answering: frame).sendAll(by: &port)
         case "headers": Forgery(answering: frame).sendLies(by: tap)
+        case "checksums": Forgery(answering: frame).sendMisplacedSums(by: tap)
         case "rings": spoilRings(&port)
         case "channel": babble(descriptor: start.channelDescriptor)
         case "hang": while true {}

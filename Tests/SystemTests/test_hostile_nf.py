@@ -7,7 +7,7 @@ import time
 
 import process_facts
 import pytest
-from bed import CLIENT, ONVM, SERVER, inside
+from bed import CLIENT, HOST, ONVM, SERVER, inside, run
 from platform_under_test import Onvm, client_of, web
 
 pytestmark = pytest.mark.product
@@ -56,6 +56,8 @@ class Listener:
             self.socket.bind((device, 0))
         self.socket.settimeout(0.2)
         self.names = set()
+        # Of IPv4 frames with such a name: source and destination.
+        self.addresses = set()
         self.ended = False
         self.thread = threading.Thread(target=self._listen)
         self.thread.start()
@@ -63,7 +65,11 @@ class Listener:
     def _listen(self):
         while not self.ended:
             try:
-                self.names.update(re.findall(rb"HOSTILE-[a-z0-9-]+", self.socket.recv(65536)))
+                frame = self.socket.recv(65536)
+                names = re.findall(rb"HOSTILE-[a-z0-9-]+", frame)
+                self.names.update(names)
+                if names:
+                    self.addresses.add((frame[26:30], frame[30:34]))
             except TimeoutError:
                 pass
 
@@ -94,6 +100,29 @@ def test_lies_about_segments_change_nothing(hostile):
     with knock():
         time.sleep(2)
     assert listener.end() <= {"HOSTILE-proper"}
+    assert server.status()["counters"]["egress_drop_malformed"] > 0
+
+
+@pytest.fixture(params=["card", "kernel"])
+def checksums(request, bed):
+    """Who completes the checksums of what leaves: a port that can (a veth leaves them partial), or the kernel."""
+    if request.param == "kernel":
+        run("ethtool", "-K", "port0", "tx", "off", namespace=HOST)
+    yield
+    if request.param == "kernel":
+        run("ethtool", "-K", "port0", "tx", "on", "tso", "on", "gso", "on", namespace=HOST)
+
+
+def test_a_checksum_is_written_over_nothing_else(hostile, checksums):
+    """Whoever completes a checksum writes where struct virtio_net_hdr says: over an address, if nobody objected."""
+    server = hostile("checksums")
+    listener = Listener(CLIENT, "client0")
+    with knock() as client:
+        time.sleep(1)
+        own = (socket.inet_aton(SERVER[4]), socket.inet_aton(client.getsockname()[0]))
+    names = listener.end()
+    assert listener.addresses == {own}
+    assert names == {"HOSTILE-proper"}
     assert server.status()["counters"]["egress_drop_malformed"] > 0
 
 
