@@ -7,6 +7,8 @@ import XSK
 /// What this kernel can do, each found out by trying (DESIGN §11.7).
 public struct KernelFeatures: Equatable, Sendable {
     public var xdpSockets: Bool
+    /// The kernel describes its types (CONFIG_DEBUG_INFO_BTF): the egress program reads a structure of its.
+    public var typeInformation: Bool
     /// XDP_USE_SG: frames of several buffers.
     public var multiBuffer: Bool
     /// The kernel fills in the checksums of what NFs send.
@@ -23,7 +25,8 @@ public struct KernelFeatures: Equatable, Sendable {
     public static func probe() throws -> KernelFeatures {
         let sockets = try probeSockets()
         return KernelFeatures(
-            xdpSockets: sockets.available, multiBuffer: sockets.multiBuffer,
+            xdpSockets: sockets.available, typeInformation: unsafe access("/sys/kernel/btf/vmlinux", R_OK) == 0,
+            multiBuffer: sockets.multiBuffer,
             transmitMetadata: sockets.transmitMetadata, tap: Tap.isAvailable, tcx: CLinux_probe_tcx() == 0,
             landlockVersion: max(0, Int(CLinux_landlock_version())), seccomp: CLinux_seccomp_available() == 0,
             bpffsMounted: BPFFileSystem.isMounted)

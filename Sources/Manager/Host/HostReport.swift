@@ -74,6 +74,7 @@ extension KernelFeatures {
         let metadata = "the kernel fills in the checksums of what NFs send"
         return [
             ("AF_XDP sockets", xdpSockets, "needed"),
+            ("BTF (/sys/kernel/btf/vmlinux)", typeInformation, "needed"),
             ("XDP_USE_SG, frames of many buffers", multiBuffer, "MTU above \(LargestMTU.singleBuffer)"),
             (
                 "TAP devices (/dev/net/tun)", tap,

@@ -14,6 +14,9 @@ extension RunningInstance {
         for port in topology.ports { ports.append(try hostPorts.port(named: port.device)) }
         let features = try KernelFeatures.probe()
         guard features.xdpSockets else { throw HostError("this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)") }
+        guard features.typeInformation else {
+            throw HostError("this kernel does not describe its types, /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)")
+        }
         state.ports = ports.map(\.link.name)
         try directory.write(state)
 
