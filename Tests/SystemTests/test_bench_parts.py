@@ -25,7 +25,7 @@ WRK_REPORT = """Running 2s test @ http://10.77.0.1/64.bin
 Requests/sec: 140355.11
 Transfer/sec:     38.95MB
 RESULT {"requests": 100, "microseconds": 2000000, "bytes": 4000000, "connect": 0, "read": 0, "write": 0, "status": 0, \
-"timeout": 0, "quantiles": [[0.5000,100],[0.9900,400],[1.0000,900]]}
+"timeout": 0, "latencies": [[100,60],[400,39],[900,1]]}
 """
 
 
@@ -34,7 +34,7 @@ def wrk_report(**changes):
 
 
 def test_a_report_of_wrk_is_read():
-    merged = wrk.merge([wrk_report()])
+    merged = wrk.merge([wrk_report()], 1)
     assert merged["requests_per_second"] == 50
     assert merged["megabytes_per_second"] == 2
     assert distribution.quantile(merged["latency"], 0.5) == 100
@@ -43,8 +43,8 @@ def test_a_report_of_wrk_is_read():
 
 
 def test_reports_of_several_processes_are_added_up():
-    slow = wrk_report(requests=300, quantiles=[[0.5, 1000], [1.0, 2000]])
-    merged = wrk.merge([wrk_report(), slow])
+    slow = wrk_report(requests=300, latencies=[[1000, 150], [2000, 150]])
+    merged = wrk.merge([wrk_report(), slow], 1)
     assert merged["requests"] == 400
     assert merged["requests_per_second"] == 200
     # A quarter of the requests took 900 us at most, so the median is one of the slow process's.
@@ -52,15 +52,31 @@ def test_reports_of_several_processes_are_added_up():
     assert distribution.quantile(merged["latency"], 0.5) == 1000
 
 
+def test_latencies_that_wrk_makes_up_are_taken_out():
+    """100 requests in 2,500 us on one connection: 97 of 10 us, one of 40, one of 60 and one of 1,430 us."""
+    reported = {10: 97, 40: 1, 60: 1, 1430: 1}
+    # As stats_correct of wrk's stats.c does it, with an interval of 25 us.
+    for value in range(50, 1431):
+        count, shorter = reported.get(value, 0), value - 25
+        while count and shorter > 25:
+            reported[shorter] = reported.get(shorter, 0) + count
+            shorter -= 25
+    assert sum(reported.values()) == 157
+    report_ = wrk_report(requests=100, microseconds=2500, latencies=[list(step) for step in sorted(reported.items())])
+    assert wrk.measured(report_, 1) == [(10, 97), (40, 1), (60, 1), (1430, 1)]
+    with pytest.raises(Failure, match="latencies of 99 requests"):
+        wrk.measured({**report_, "requests": 99, "microseconds": 2475}, 1)
+
+
 @pytest.mark.parametrize("name", ["connect", "read", "write", "status", "timeout"])
 def test_an_error_of_one_process_fails_the_run(name):
     with pytest.raises(Failure, match=name):
-        wrk.merge([wrk_report(), wrk_report(**{name: 1})])
+        wrk.merge([wrk_report(), wrk_report(**{name: 1})], 1)
 
 
 def test_a_run_without_a_request_or_a_report_fails():
     with pytest.raises(Failure, match="no request"):
-        wrk.merge([wrk_report(requests=0)])
+        wrk.merge([wrk_report(requests=0)], 1)
     with pytest.raises(Failure, match="unable to connect"):
         wrk.parse_report("unable to connect to 10.77.0.1:http Connection refused")
 
@@ -94,8 +110,6 @@ def test_quantiles():
     assert dict(thinned)[0.99] == 9_900
     with pytest.raises(ValueError):
         distribution.quantile([], 0.5)
-    with pytest.raises(ValueError):
-        distribution.steps_of_quantiles([(0.9, 1), (0.5, 2)], 10)
 
 
 def test_processor_time_of_each_core():

@@ -15,17 +15,6 @@ def quantile(steps, fraction):
     return max(steps)[0]
 
 
-def steps_of_quantiles(points, requests):
-    """Steps of (fraction, value) points, fractions rising to 1: between two points all take as long as the upper."""
-    steps, below = [], 0.0
-    for fraction, value in points:
-        if fraction < below:
-            raise ValueError("fractions must rise")
-        steps.append((value, (fraction - below) * requests))
-        below = fraction
-    return steps
-
-
 def thin(steps, points=200):
     """At most `points` (fraction, value) pairs of a distribution, denser at its tail; for plots and files."""
     fractions = [index / (points - 20) for index in range(1, points - 20)]

@@ -6,28 +6,27 @@ import subprocess
 import time
 
 from .bed import CLIENT, CLIENT_CORE, SERVER, Failure, run, within
-from .distribution import steps_of_quantiles
 
 TIMEOUT_SECONDS = 5
 # A connection that got nothing for so long while its load went on counts as stuck; wrk itself would not say so.
 STALL_MILLISECONDS = 1500
-_FRACTIONS = [f / 100 for f in range(1, 99)] + [0.99 + f / 1000 for f in range(10)] + [0.9995, 0.9999, 1.0]
 
-# wrk's own report rounds; this prints one JSON line. Latencies are in microseconds.
+# wrk's own report rounds; this prints one JSON line. Latencies are in microseconds, with how many had each.
 SCRIPT = """
 done = function(summary, latency)
     local errors = summary.errors
-    local points = {}
-    for _, fraction in ipairs({%s}) do
-        points[#points + 1] = string.format("[%%.4f,%%d]", fraction, latency:percentile(fraction * 100))
+    local steps = {}
+    for index = 1, #latency do
+        local value, count = latency(index)
+        steps[index] = string.format("[%d,%d]", value, count)
     end
     print(string.format(
-        'RESULT {"requests": %%d, "microseconds": %%d, "bytes": %%d, "connect": %%d, "read": %%d, "write": %%d, ' ..
-        '"status": %%d, "timeout": %%d, "quantiles": [%%s]}',
+        'RESULT {"requests": %d, "microseconds": %d, "bytes": %d, "connect": %d, "read": %d, "write": %d, ' ..
+        '"status": %d, "timeout": %d, "latencies": [%s]}',
         summary.requests, summary.duration, summary.bytes, errors.connect, errors.read, errors.write,
-        errors.status, errors.timeout, table.concat(points, ",")))
+        errors.status, errors.timeout, table.concat(steps, ",")))
 end
-""" % ",".join(f"{fraction:.4f}" for fraction in _FRACTIONS)
+"""
 
 _ERRORS = ("connect", "read", "write", "status", "timeout")
 
@@ -40,8 +39,31 @@ def parse_report(text):
     return json.loads(match[1])
 
 
-def merge(reports):
-    """One result of the reports of all processes; a report with an error is a failure."""
+def measured(report, connections):
+    """The latencies that requests had, of those that wrk reports: [(microseconds, count)].
+
+    For each latency of at least twice the mean interval of a connection's requests, wrk adds the shorter ones that
+    requests sent meanwhile would have had (stats_correct in its stats.c). The faster the server, the more it adds for the
+    same pause of the machine, which is nobody's latency. Here they are taken out again, the longest one's first; what
+    a pause does to requests that come at fixed times is what the cases with a rate measure.
+    """
+    interval = report["microseconds"] // max(1, report["requests"] // connections)
+    counts = dict(map(tuple, report["latencies"]))
+    if report["requests"] // connections > 0:
+        for value in sorted(counts, reverse=True):
+            if value < 2 * interval or counts[value] <= 0:
+                continue
+            shorter = value - interval
+            while shorter > interval:
+                counts[shorter] = counts.get(shorter, 0) - counts[value]
+                shorter -= interval
+    if min(counts.values(), default=0) < 0 or sum(counts.values()) != report["requests"]:
+        raise Failure(f"wrk reports {sum(counts.values())} latencies of {report['requests']} requests")
+    return [(value, count) for value, count in sorted(counts.items()) if count]
+
+
+def merge(reports, connections):
+    """One result of the reports of all processes, with so many connections each; a report with an error is a failure."""
     for report in reports:
         errors = {name: report[name] for name in _ERRORS if report[name]}
         if errors:
@@ -50,7 +72,7 @@ def merge(reports):
             raise Failure("wrk completed no request")
     steps = []
     for report in reports:
-        steps += steps_of_quantiles(report["quantiles"], report["requests"])
+        steps += measured(report, connections)
     return {
         "requests_per_second": sum(r["requests"] / r["microseconds"] * 1e6 for r in reports),
         "megabytes_per_second": sum(r["bytes"] / r["microseconds"] for r in reports),
@@ -110,7 +132,7 @@ class Wrk:
                 if job.poll() is None:
                     job.kill()
                     job.wait()
-        return merge(reports)
+        return merge(reports, load.connections // load.clients)
 
     def _command(self, load, path, seconds, number):
         headers = [] if load.keep_alive else ["-H", "Connection: close"]
