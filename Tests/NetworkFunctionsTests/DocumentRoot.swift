@@ -38,6 +38,19 @@ final class DocumentRoot {
 
     func link(_ name: String, to target: String) { precondition(unsafe symlink(target, path + "/" + name) == 0) }
 
+    /// Descriptors of this process beneath the root: those that the server holds, whatever other tests open meanwhile.
+    var openFileCount: Int {
+        var count = 0
+        for number in 0..<1024 {
+            var target = [UInt8](repeating: 0, count: 256)
+            let length = unsafe target.withUnsafeMutableBytes {
+                unsafe readlink("/proc/self/fd/\(number)", $0.baseAddress!, $0.count)
+            }
+            if length > 0, target.prefix(length).starts(with: Array((path + "/").utf8)) { count += 1 }
+        }
+        return count
+    }
+
     static func pattern(_ count: Int, seed: UInt64 = 7) -> [UInt8] {
         var generator = SeededGenerator(seed: seed)
         var bytes = [UInt8](repeating: 0, count: count)

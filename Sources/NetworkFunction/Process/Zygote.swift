@@ -24,7 +24,7 @@ public enum Zygote {
         // no channel or socket gets their numbers.
         closeOthers(keeping: channel)
         redirectToNull()
-        do {
+        do throws(SandboxError) {
             let childSignal = CLinux_child_signal_descriptor()
             guard childSignal >= 0 else { throw SandboxError(step: "signalfd", errno: .current) }
             // A terminal's Ctrl-C is for the manager, which drains the NFs in order.
@@ -33,8 +33,17 @@ public enum Zygote {
             try Sandbox.emptyBoundingSet()
             serve(ZygoteServer(SequencedSocket(owning: FileDescriptor(owning: channel))), functions, childSignal)
         } catch {
-            complain("onvm-nf: \(error). It must be started with CAP_SYS_ADMIN, CAP_SETPCAP, CAP_SETUID and CAP_SETGID.\n")
-            exit(77)
+            complain("onvm-nf: \(error)\(advice(error))\n")
+            exit(error.errno == .notPermitted ? 77 : 1)
+        }
+    }
+
+    private static func advice(_ error: SandboxError) -> String {
+        switch error.errno {
+        case .notPermitted: ". It must be started with CAP_SYS_ADMIN, CAP_SETPCAP, CAP_SETUID and CAP_SETGID."
+        // pivot_root(2), ERRORS: the first root file system, an initramfs, cannot be left.
+        case .invalid: ". The host's root must be a mounted file system, not the initramfs it booted from (switch_root(8))."
+        default: "."
         }
     }
 
