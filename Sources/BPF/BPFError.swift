@@ -57,8 +57,8 @@ public struct BPFError: Error, Equatable, Sendable, CustomStringConvertible {
         ![EPERM, EACCES, ENODEV, EBUSY, EEXIST, ENOMEM].contains(errno.rawValue)
     }
 
-    /// The kernel does not know tcx (before Linux 6.6).
-    public var meansNoTCX: Bool { errno.rawValue == EINVAL || errno.rawValue == EOPNOTSUPP }
+    /// The kernel was built without the qdisc clsact or the classifier bpf (CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF).
+    public var meansNoClassifier: Bool { errno.rawValue == ENOENT || errno.rawValue == EOPNOTSUPP }
 
     /// The verifier states its verdict at the end of its log.
     private var lastLogLines: String? {

@@ -296,7 +296,7 @@ struct LiveTests {
         #expect(steering.maps.slotDevices.value(for: 999_999) == nil)
         attachment.tapIndex = nil
         try steering.admit(attachment)
-        #expect(steering.pins.entries.contains("egress_0"))
+        #expect(steering.pins.entries.contains("deliver_0"))
     }
 
     @Test("a deleted slot device takes its programs along; the slot is admitted again with new ones")

@@ -81,7 +81,7 @@ extension KernelFeatures {
                 tap ? "NFs send up to 64 KiB at a time" : "NFs send by their sockets, packet by packet: slower"
             ),
             ("TX metadata", transmitMetadata, transmitMetadata ? metadata : "NFs compute checksums themselves"),
-            ("tcx", tcx, "the egress program attaches by \(tcx ? "a link" : "clsact")"),
+            ("tcx", tcx, "attaches the egress program where clsact is missing"),
             (
                 "Landlock, version \(landlockVersion)", landlockVersion > 0,
                 "NFs see their document root and no other file"

@@ -123,16 +123,17 @@ extension Steering {
         }
     }
 
-    /// Pinned; tcx where the kernel has it (Linux 6.6), else clsact.
+    /// By clsact, or where the kernel has no such classifier by tcx (Linux 6.6), pinned. To attach by tcx waits for an RCU
+    /// grace period with the RTNL held (tcx_entry_sync of include/net/tcx.h), 14 ms and more, and a slot has two devices.
     private func attachEgress(device: UInt32, named name: String, pin: String) throws -> ProgramLink? {
         do {
+            try TrafficControl.attachIngress(maps.egress, device: device, deviceName: name)
+            return nil
+        } catch {
+            guard error.meansNoClassifier else { throw error }
             let link = try ProgramLink.attachIngress(maps.egress, device: device, deviceName: name)
             try pins.pin(link.descriptor, as: pin)
             return link
-        } catch {
-            guard error.meansNoTCX else { throw error }
-            try TrafficControl.attachIngress(maps.egress, device: device, deviceName: name)
-            return nil
         }
     }
 
