@@ -67,7 +67,7 @@ public struct ProgramLink: ~Copyable {
     public func detach() { _ = bpf_link_detach(descriptor.rawValue) }
 }
 
-/// A tc program in the classic way, for kernels before tcx: a clsact qdisc and a filter that live with the device.
+/// A tc program in the classic way: a clsact qdisc and a filter, which live with the device and wait for nothing.
 public enum TrafficControl {
     public static func attachIngress(
         _ program: borrowing Program, device: UInt32, deviceName: String

@@ -297,6 +297,14 @@ struct LiveTests {
         attachment.tapIndex = nil
         try steering.admit(attachment)
         #expect(steering.pins.entries.contains("deliver_0"))
+        // Nothing but the egress program sends an answer on to the port.
+        try steering.offer(slot: 0, service: Self.service)
+        let wire = try bed.tap("client0", in: bed.client)
+        let syn = try syn(bed)
+        try wire.send(syn)
+        #expect(slot.receive() == syn.bytes)
+        try slot.output.send(syn.answer())
+        #expect(wire.receive { $0 == syn.answer().bytes } != nil)
     }
 
     @Test("a deleted slot device takes its programs along; the slot is admitted again with new ones")

@@ -47,9 +47,10 @@ def measured(report, connections):
     same pause of the machine, which is nobody's latency. Here they are taken out again, the longest one's first; what
     a pause does to requests that come at fixed times is what the cases with a rate measure.
     """
-    interval = report["microseconds"] // max(1, report["requests"] // connections)
+    each = report["requests"] // connections
     counts = dict(map(tuple, report["latencies"]))
-    if report["requests"] // connections > 0:
+    if each > 0:
+        interval = report["microseconds"] // each
         for value in sorted(counts, reverse=True):
             if value < 2 * interval or counts[value] <= 0:
                 continue

@@ -7,7 +7,7 @@ final class SlotLinks {
     let nfIndex: UInt32
     let tapIndex: UInt32?
     let deliver: ProgramLink
-    /// On the host end and on the TAP; nil before Linux 6.6: the filter then lives with the device.
+    /// On the host end and on the TAP; nil by clsact: the filter then lives with the device.
     let egress: ProgramLink?
     let tapEgress: ProgramLink?
 
