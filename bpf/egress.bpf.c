@@ -58,14 +58,14 @@ static __always_inline __u32 parse_outgoing(struct __sk_buff *skb, struct depart
     void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
     if (data + HEADERS_MAX > end && skb->len > end - data) {
         __u32 wanted = skb->len < HEADERS_MAX ? skb->len : HEADERS_MAX;
-        if (bpf_skb_pull_data(skb, wanted)) return ONVM_COUNTER_EGRESS_MALFORMED;
+        if (bpf_skb_pull_data(skb, wanted)) return ONVM_OUTCOME_EGRESS_MALFORMED;
         data = (void *)(long)skb->data;
         end = (void *)(long)skb->data_end;
     }
     /* Cutting the buffer into very many segments would be the host's work. */
-    if (skb->gso_size && skb->gso_size < SEGMENT_MIN) return ONVM_COUNTER_EGRESS_MALFORMED;
+    if (skb->gso_size && skb->gso_size < SEGMENT_MIN) return ONVM_OUTCOME_EGRESS_MALFORMED;
     struct ethhdr *ethernet = data;
-    if ((void *)(ethernet + 1) > end) return ONVM_COUNTER_EGRESS_MALFORMED;
+    if ((void *)(ethernet + 1) > end) return ONVM_OUTCOME_EGRESS_MALFORMED;
     __u16 *to = (__u16 *)&departure->path, *macs = data;
     to[0] = macs[3], to[1] = macs[4], to[2] = macs[5];
     to[3] = macs[0], to[4] = macs[1], to[5] = macs[2];
@@ -75,20 +75,20 @@ static __always_inline __u32 parse_outgoing(struct __sk_buff *skb, struct depart
     if (ethernet->h_proto == bpf_htons(ETH_P_IP)) {
         struct iphdr *ip = (void *)(ethernet + 1);
         /* Options could route the packet elsewhere (RFC 791 §3.1, source routes): an NF has no use for them. */
-        if ((void *)(ip + 1) <= end && ip->ihl > 5) return ONVM_COUNTER_EGRESS_PROTOCOL;
+        if ((void *)(ip + 1) <= end && ip->ihl > 5) return ONVM_OUTCOME_EGRESS_PROTOCOL;
         parsed = parse_ipv4(ip, end, &departure->packet);
     } else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6)) {
         parsed = parse_ipv6(ethernet + 1, end, &departure->packet, 0);
     }
     switch (parsed) {
         case PARSED:
-            return completes_properly(skb, departure->packet.protocol) ? ONVM_COUNTER_SENT
-                                                                       : ONVM_COUNTER_EGRESS_MALFORMED;
-        case NOT_IP: return ONVM_COUNTER_EGRESS_NOT_IP;
-        case MALFORMED: return ONVM_COUNTER_EGRESS_MALFORMED;
+            return completes_properly(skb, departure->packet.protocol) ? ONVM_OUTCOME_EGRESS_SENT
+                                                                       : ONVM_OUTCOME_EGRESS_MALFORMED;
+        case NOT_IP: return ONVM_OUTCOME_EGRESS_NOT_IP;
+        case MALFORMED: return ONVM_OUTCOME_EGRESS_MALFORMED;
         case FIRST_FRAGMENT:
-        case LATER_FRAGMENT: return ONVM_COUNTER_EGRESS_FRAGMENT;
-        default: return ONVM_COUNTER_EGRESS_PROTOCOL;
+        case LATER_FRAGMENT: return ONVM_OUTCOME_EGRESS_FRAGMENT;
+        default: return ONVM_OUTCOME_EGRESS_PROTOCOL;
     }
 }
 
@@ -131,12 +131,12 @@ static __always_inline __u32 check_bound(struct departure *departure) {
         && (!is_connection
             || (slot->client_port == packet->destination_port && slot->local_port == packet->source_port
                 && slot->protocol == packet->protocol && same_address(&slot->local, &packet->source)))) {
-        if (use_path(departure, &slot->paths[0]) || use_path(departure, &slot->paths[1])) return ONVM_COUNTER_SENT;
-        return ONVM_COUNTER_EGRESS_LINK;
+        if (use_path(departure, &slot->paths[0]) || use_path(departure, &slot->paths[1])) return ONVM_OUTCOME_EGRESS_SENT;
+        return ONVM_OUTCOME_EGRESS_LINK;
     }
     __u32 service_id = slot->service;
     struct onvm_service *service = bpf_map_lookup_elem(&services, &service_id);
-    if (!service) return ONVM_COUNTER_EGRESS_DESTINATION;
+    if (!service) return ONVM_OUTCOME_EGRESS_DESTINATION;
     struct onvm_binding_key key = {.service = service_id};
     if (is_connection) {
         key.client = packet->destination;
@@ -149,27 +149,27 @@ static __always_inline __u32 check_bound(struct departure *departure) {
     }
     struct onvm_binding *binding = bpf_map_lookup_elem(&bindings, &key);
     if (!binding || binding->slot != departure->id || binding->generation != departure->generation)
-        return ONVM_COUNTER_EGRESS_DESTINATION;
-    if (use_path(departure, &binding->path)) return ONVM_COUNTER_SENT;
+        return ONVM_OUTCOME_EGRESS_DESTINATION;
+    if (use_path(departure, &binding->path)) return ONVM_OUTCOME_EGRESS_SENT;
     int is_prefix = !same_address(&key.client, &packet->destination);
-    if (is_prefix && same_local_link(&departure->path, &binding->path)) return ONVM_COUNTER_SENT;
-    return ONVM_COUNTER_EGRESS_LINK;
+    if (is_prefix && same_local_link(&departure->path, &binding->path)) return ONVM_OUTCOME_EGRESS_SENT;
+    return ONVM_OUTCOME_EGRESS_LINK;
 }
 
 /* Isolation none: any client, by a port of ours; its own MAC address tells which. */
 static __always_inline __u32 check_sole(struct departure *departure) {
     const struct onvm_path *last = &departure->slot->paths[0];
-    if (departure->path.client_mac[0] & 1) return ONVM_COUNTER_EGRESS_LINK;
+    if (departure->path.client_mac[0] & 1) return ONVM_OUTCOME_EGRESS_LINK;
     if (same_local_link(&departure->path, last)) {
         departure->path.port = last->port;
-        return ONVM_COUNTER_SENT;
+        return ONVM_OUTCOME_EGRESS_SENT;
     }
     struct onvm_mac mac = {};
     __builtin_memcpy(mac.bytes, departure->path.local_mac, 6);
     __u32 *port = bpf_map_lookup_elem(&port_macs, &mac);
-    if (!port) return ONVM_COUNTER_EGRESS_LINK;
+    if (!port) return ONVM_OUTCOME_EGRESS_LINK;
     departure->path.port = *port;
-    return ONVM_COUNTER_SENT;
+    return ONVM_OUTCOME_EGRESS_SENT;
 }
 
 /* A flow that the manager pinned to the slot in the other direction is its business, too. */
@@ -189,9 +189,9 @@ static __always_inline int has_flow(struct departure *departure) {
 static __always_inline __u32 check(struct departure *departure) {
     __u32 zero = 0;
     struct onvm_settings *current = bpf_map_lookup_elem(&settings, &zero);
-    if (departure->kind != ONVM_SLOT_BOUND && departure->kind != ONVM_SLOT_SOLE) return ONVM_COUNTER_EGRESS_NOT_BOUND;
+    if (departure->kind != ONVM_SLOT_BOUND && departure->kind != ONVM_SLOT_SOLE) return ONVM_OUTCOME_EGRESS_NOT_BOUND;
     if (current && current->flow_count && has_flow(departure)) return check_sole(departure);
-    if (!may_speak_as(departure)) return ONVM_COUNTER_EGRESS_SOURCE;
+    if (!may_speak_as(departure)) return ONVM_OUTCOME_EGRESS_SOURCE;
     return departure->kind == ONVM_SLOT_SOLE ? check_sole(departure) : check_bound(departure);
 }
 
@@ -237,7 +237,7 @@ static __always_inline int route(struct __sk_buff *skb, const struct departure *
     int is_usable = result == BPF_FIB_LKUP_RET_SUCCESS || result == BPF_FIB_LKUP_RET_NO_NEIGH
         || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
     if (is_usable && bpf_map_lookup_elem(&ports, &device)) return bpf_redirect_neigh(device, 0, 0, 0);
-    *outcome = ONVM_COUNTER_EGRESS_NO_ROUTE;
+    *outcome = ONVM_OUTCOME_EGRESS_NO_ROUTE;
     return TC_ACT_SHOT;
 }
 
@@ -256,17 +256,11 @@ static __noinline void report_violation(struct onvm_slot *slot, __u32 id, __u32 
     report(&event);
 }
 
-/* ONVM_COUNTER_EGRESS_x to ONVM_SLOT_COUNTER_x: the two lists have the same order. */
-_Static_assert(
-    ONVM_COUNTER_EGRESS_NO_ROUTE - ONVM_COUNTER_EGRESS_NOT_BOUND
-        == ONVM_SLOT_COUNTER_NO_ROUTE - ONVM_SLOT_COUNTER_NOT_BOUND,
-    "same order");
-
-static __always_inline int refuse(struct departure *departure, __u32 cause) {
-    count(cause);
-    count_slot(departure->id, cause - ONVM_COUNTER_EGRESS_NOT_BOUND + ONVM_SLOT_COUNTER_NOT_BOUND, 1);
-    int is_violation = cause != ONVM_COUNTER_EGRESS_RATE && cause != ONVM_COUNTER_EGRESS_NO_ROUTE;
-    if (is_violation) report_violation(departure->slot, departure->id, cause);
+static __always_inline int refuse(struct departure *departure, __u32 outcome) {
+    count(onvm_outcome_counter(outcome));
+    count_slot(departure->id, onvm_outcome_slot_counter(outcome), 1);
+    if (onvm_outcome_verdict(outcome) == ONVM_VERDICT_VIOLATION)
+        report_violation(departure->slot, departure->id, onvm_outcome_counter(outcome));
     return TC_ACT_SHOT;
 }
 
@@ -285,9 +279,9 @@ SEC("tc") int egress(struct __sk_buff *skb) {
     departure.kind = state & 0xff;
 
     __u32 outcome = parse_outgoing(skb, &departure);
-    if (outcome == ONVM_COUNTER_SENT) outcome = check(&departure);
-    if (outcome == ONVM_COUNTER_SENT && !within_rate(departure.slot, skb->len)) outcome = ONVM_COUNTER_EGRESS_RATE;
-    if (outcome != ONVM_COUNTER_SENT) return refuse(&departure, outcome);
+    if (outcome == ONVM_OUTCOME_EGRESS_SENT) outcome = check(&departure);
+    if (outcome == ONVM_OUTCOME_EGRESS_SENT && !within_rate(departure.slot, skb->len)) outcome = ONVM_OUTCOME_EGRESS_RATE;
+    if (outcome != ONVM_OUTCOME_EGRESS_SENT) return refuse(&departure, outcome);
 
     note_handshake(departure.slot, &departure.packet);
     int verdict;
@@ -295,11 +289,11 @@ SEC("tc") int egress(struct __sk_buff *skb) {
     struct onvm_service *service = bpf_map_lookup_elem(&services, &service_id);
     if (service && service->flags & ONVM_SERVICE_RETURN_ROUTE) {
         verdict = route(skb, &departure, &outcome);
-        if (outcome != ONVM_COUNTER_SENT) return refuse(&departure, outcome);
+        if (outcome != ONVM_OUTCOME_EGRESS_SENT) return refuse(&departure, outcome);
     } else {
         verdict = bpf_redirect(departure.path.port, 0);
     }
-    count(ONVM_COUNTER_SENT);
+    count(ONVM_COUNTER_EGRESS_SENT);
     struct onvm_slot_counters *values = bpf_map_lookup_elem(&slot_counters, &departure.id);
     if (values) {
         values->values[ONVM_SLOT_COUNTER_SENT]++;

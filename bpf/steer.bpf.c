@@ -24,7 +24,7 @@ struct vlan_header {
 };
 
 /*
- * Everything below returns the counter that names the outcome; `steer` counts it and acts on it, in one place.
+ * Everything below returns the outcome (ONVM_OUTCOME_…); `steer` counts it and acts on its verdict, in one place.
  * A REDIRECT outcome has its slot in arrival->slot.
  */
 static __always_inline int is_live(const struct onvm_slot *slot, const struct onvm_binding *binding) {
@@ -98,7 +98,7 @@ static __always_inline __u32 serve_bound(
     }
     if (is_wildcard) note_local(binding->slot, slot, arrival);
     note_seen(slot, arrival->now);
-    return ONVM_COUNTER_REDIRECT_BOUND;
+    return ONVM_OUTCOME_REDIRECT_BOUND;
 }
 
 /* Isolation none: clients come by many ways; what counts is which of our addresses and ports they use. */
@@ -107,7 +107,7 @@ static __always_inline __u32 serve_sole(struct arrival *arrival, int is_wildcard
     struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &id);
     if (!slot || (slot->state & 0xff) != ONVM_SLOT_SOLE) {
         count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DEAD_SLOT);
-        return ONVM_COUNTER_PASS_DEAD_SLOT;
+        return ONVM_OUTCOME_PASS_DEAD_SLOT;
     }
     struct onvm_path path = arrival->path;
     __builtin_memset(path.client_mac, 0, sizeof path.client_mac);
@@ -115,23 +115,23 @@ static __always_inline __u32 serve_sole(struct arrival *arrival, int is_wildcard
     if (is_wildcard) note_local(id, slot, arrival);
     note_seen(slot, arrival->now);
     arrival->slot = id;
-    return ONVM_COUNTER_REDIRECT_SOLE;
+    return ONVM_OUTCOME_REDIRECT_SOLE;
 }
 
 static __always_inline __u32 assign(struct arrival *arrival) {
     __u32 *overloaded = bpf_map_lookup_elem(&overload, &arrival->service_id);
     if (overloaded && *overloaded) {
         count_service(arrival->service_id, ONVM_SERVICE_COUNTER_OVERLOAD);
-        return ONVM_COUNTER_DROP_OVERLOAD;
+        return ONVM_OUTCOME_DROP_OVERLOAD;
     }
     __u32 bucket = half_open_bucket(arrival);
     __u64 *waiting = bpf_map_lookup_elem(&half_open, &bucket);
-    if (!waiting) return ONVM_COUNTER_DROP_BINDING;
+    if (!waiting) return ONVM_OUTCOME_DROP_BINDING;
     __u64 before = __sync_fetch_and_add(waiting, 1);
     if (arrival->service->half_open_limit && before >= arrival->service->half_open_limit) {
         leave_half_open(bucket);
         count_service(arrival->service_id, ONVM_SERVICE_COUNTER_HALF_OPEN);
-        return ONVM_COUNTER_PASS_HALF_OPEN;
+        return ONVM_OUTCOME_PASS_HALF_OPEN;
     }
     struct onvm_idle_slot taken = {};
     void *queue = bpf_map_lookup_elem(&idle, &arrival->service_id);
@@ -145,17 +145,17 @@ static __always_inline __u32 assign(struct arrival *arrival) {
     if (bpf_map_update_elem(&bindings, &arrival->key, &binding, BPF_NOEXIST)) {
         put_back(queue, slot, &taken);
         struct onvm_binding *winner = bpf_map_lookup_elem(&bindings, &arrival->key);
-        if (!winner) return ONVM_COUNTER_DROP_BINDING;
+        if (!winner) return ONVM_OUTCOME_DROP_BINDING;
         count(ONVM_COUNTER_RACE_LOST);
         slot = bpf_map_lookup_elem(&slots, &winner->slot);
-        if (!is_live(slot, winner)) return ONVM_COUNTER_PASS_DEAD_SLOT;
+        if (!is_live(slot, winner)) return ONVM_OUTCOME_PASS_DEAD_SLOT;
         return serve_bound(winner, slot, arrival, 0);
     }
     count(ONVM_COUNTER_ASSIGNED);
     count_service(arrival->service_id, ONVM_SERVICE_COUNTER_ASSIGNED);
     arrival->slot = taken.slot;
     report_arrival(arrival, ONVM_EVENT_BOUND, taken.generation, 0);
-    return ONVM_COUNTER_REDIRECT_ASSIGNED;
+    return ONVM_OUTCOME_REDIRECT_ASSIGNED;
 }
 
 static __always_inline void make_key(struct arrival *arrival) {
@@ -181,23 +181,23 @@ static __always_inline __u32 serve(struct arrival *arrival, int is_error, int is
         struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &binding->slot);
         if (is_live(slot, binding) && may_reach(slot, arrival)) {
             arrival->slot = binding->slot;
-            if (is_error) return ONVM_COUNTER_REDIRECT_ICMP;
+            if (is_error) return ONVM_OUTCOME_REDIRECT_ICMP;
             return serve_bound(binding, slot, arrival, is_wildcard);
         }
     }
-    if (is_error) return ONVM_COUNTER_PASS_ICMP_UNMATCHED;
+    if (is_error) return ONVM_OUTCOME_PASS_ICMP_UNMATCHED;
     __u8 handshake = packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
     if (packet->protocol == IPPROTO_UDP || handshake == TCP_SYN) {
         /* Its slot is gone. Only here: a late segment must not take away what a SYN on another CPU has just got. */
         if (binding) bpf_map_delete_elem(&bindings, &arrival->key);
         return assign(arrival);
     }
-    if (!binding) return ONVM_COUNTER_PASS_NO_BINDING;
+    if (!binding) return ONVM_OUTCOME_PASS_NO_BINDING;
     count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DEAD_SLOT);
-    return ONVM_COUNTER_PASS_DEAD_SLOT;
+    return ONVM_OUTCOME_PASS_DEAD_SLOT;
 }
 
-/* What the verdict pinned to the flow says; ONVM_COUNTER_COUNT: there is none. */
+/* What the verdict pinned to the flow says; 0: there is none. */
 static __always_inline __u32 follow_flow(struct arrival *arrival) {
     const struct packet *packet = &arrival->packet;
     struct onvm_flow_key key = {
@@ -208,13 +208,13 @@ static __always_inline __u32 follow_flow(struct arrival *arrival) {
         .protocol = packet->protocol,
     };
     struct onvm_flow_verdict *verdict = bpf_map_lookup_elem(&flows, &key);
-    if (!verdict) return ONVM_COUNTER_COUNT;
-    if (verdict->action == ONVM_FLOW_DROP) return ONVM_COUNTER_DROP_FLOW;
-    if (verdict->action != ONVM_FLOW_SLOT) return ONVM_COUNTER_PASS_FLOW;
+    if (!verdict) return 0;
+    if (verdict->action == ONVM_FLOW_DROP) return ONVM_OUTCOME_DROP_FLOW;
+    if (verdict->action != ONVM_FLOW_SLOT) return ONVM_OUTCOME_PASS_FLOW;
     struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &verdict->slot);
-    if (!slot || (slot->state & 0xff) < ONVM_SLOT_BOUND) return ONVM_COUNTER_PASS_DEAD_SLOT;
+    if (!slot || (slot->state & 0xff) < ONVM_SLOT_BOUND) return ONVM_OUTCOME_PASS_DEAD_SLOT;
     arrival->slot = verdict->slot;
-    return ONVM_COUNTER_REDIRECT_FLOW;
+    return ONVM_OUTCOME_REDIRECT_FLOW;
 }
 
 /* The service whose endpoint the packet is for, or 0. */
@@ -241,13 +241,13 @@ static __always_inline int is_for_port(const struct onvm_path *path) {
 
 static __always_inline __u32 cause_of(enum parsed parsed) {
     switch (parsed) {
-        case NOT_IP: return ONVM_COUNTER_PASS_NOT_IP;
-        case FIRST_FRAGMENT: return ONVM_COUNTER_PASS_FIRST_FRAGMENT;
-        case LATER_FRAGMENT: return ONVM_COUNTER_PASS_LATER_FRAGMENT;
-        case EXTENSION: return ONVM_COUNTER_PASS_EXTENSION;
-        case OTHER_PROTOCOL: return ONVM_COUNTER_PASS_PROTOCOL;
-        case ICMP_UNMATCHED: return ONVM_COUNTER_PASS_ICMP_UNMATCHED;
-        default: return ONVM_COUNTER_PASS_MALFORMED;
+        case NOT_IP: return ONVM_OUTCOME_PASS_NOT_IP;
+        case FIRST_FRAGMENT: return ONVM_OUTCOME_PASS_FIRST_FRAGMENT;
+        case LATER_FRAGMENT: return ONVM_OUTCOME_PASS_LATER_FRAGMENT;
+        case EXTENSION: return ONVM_OUTCOME_PASS_EXTENSION;
+        case OTHER_PROTOCOL: return ONVM_OUTCOME_PASS_PROTOCOL;
+        case ICMP_UNMATCHED: return ONVM_OUTCOME_PASS_ICMP_UNMATCHED;
+        default: return ONVM_OUTCOME_PASS_MALFORMED;
     }
 }
 
@@ -274,26 +274,26 @@ static __always_inline enum parsed parse(struct xdp_md *context, struct arrival 
 
 static __always_inline __u32 decide(struct xdp_md *context, struct arrival *arrival) {
     enum parsed parsed = parse(context, arrival);
-    if (arrival->path.local_mac[0] & 1) return ONVM_COUNTER_PASS_NOT_UNICAST;
+    if (arrival->path.local_mac[0] & 1) return ONVM_OUTCOME_PASS_NOT_UNICAST;
     if (parsed != PARSED && parsed != PARSED_ICMP_ERROR) return cause_of(parsed);
 
     __u32 zero = 0, is_wildcard = 0, is_error = parsed == PARSED_ICMP_ERROR;
     arrival->settings = bpf_map_lookup_elem(&settings, &zero);
-    if (!arrival->settings) return ONVM_COUNTER_PASS_NO_SERVICE;
+    if (!arrival->settings) return ONVM_OUTCOME_PASS_NO_SERVICE;
     if (arrival->settings->flow_count) {
         __u32 outcome = follow_flow(arrival);
-        if (outcome != ONVM_COUNTER_COUNT) return outcome;
+        if (outcome) return outcome;
     }
     arrival->service_id = find_service(arrival, &is_wildcard);
     arrival->service = bpf_map_lookup_elem(&services, &arrival->service_id);
     if (!arrival->service_id || !arrival->service || !arrival->service->defined)
-        return is_error ? ONVM_COUNTER_PASS_ICMP_UNMATCHED : ONVM_COUNTER_PASS_NO_SERVICE;
-    if (is_wildcard && !is_for_port(&arrival->path)) return ONVM_COUNTER_PASS_OTHER_HOST;
+        return is_error ? ONVM_OUTCOME_PASS_ICMP_UNMATCHED : ONVM_OUTCOME_PASS_NO_SERVICE;
+    if (is_wildcard && !is_for_port(&arrival->path)) return ONVM_OUTCOME_PASS_OTHER_HOST;
 
     arrival->now = bpf_ktime_get_coarse_ns();
     if (arrival->service->isolation != ONVM_ISOLATION_NONE) return serve(arrival, is_error, is_wildcard);
     arrival->slot = arrival->service->sole_slot - 1;
-    if (is_error) return ONVM_COUNTER_REDIRECT_ICMP;
+    if (is_error) return ONVM_OUTCOME_REDIRECT_ICMP;
     return serve_sole(arrival, is_wildcard);
 }
 
@@ -301,13 +301,13 @@ SEC("xdp.frags") int steer(struct xdp_md *context) {
     struct arrival arrival = {};
     __u32 outcome = decide(context, &arrival);
     int verdict = XDP_PASS;
-    if (outcome >= ONVM_COUNTER_REDIRECT_FLOW && outcome <= ONVM_COUNTER_REDIRECT_ICMP) {
+    if (onvm_outcome_verdict(outcome) == ONVM_VERDICT_REDIRECT) {
         verdict = bpf_redirect_map(&hosts, arrival.slot, XDP_PASS);
-        if (verdict != XDP_REDIRECT) outcome = ONVM_COUNTER_PASS_NO_DEVICE;
-    } else if (outcome >= ONVM_COUNTER_DROP_FLOW && outcome <= ONVM_COUNTER_DROP_BINDING) {
+        if (verdict != XDP_REDIRECT) outcome = ONVM_OUTCOME_PASS_NO_DEVICE;
+    } else if (onvm_outcome_verdict(outcome) == ONVM_VERDICT_DROP) {
         verdict = XDP_DROP;
     }
-    count(outcome);
+    count(onvm_outcome_counter(outcome));
     if (verdict != XDP_REDIRECT) return verdict;
     struct onvm_slot_counters *values = bpf_map_lookup_elem(&slot_counters, &arrival.slot);
     if (values) {

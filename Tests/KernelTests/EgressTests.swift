@@ -32,7 +32,7 @@ struct EgressTests {
         let super65K = Self.answer.with { $0.payload = [UInt8](repeating: 7, count: 3000) }
         try bench.egress(super65K, from: 0, .redirect, "egress_sent")
         let counters = Dictionary(uniqueKeysWithValues: try bench.steering.slotCounters(0).map { ($0.name, $0.value) })
-        #expect(counters["sent"] == 4)
+        #expect(counters["egress_sent"] == 4)
         #expect(counters["sent_bytes"] == UInt64(54 + 54 + 45 + 3054))
     }
 
@@ -90,7 +90,7 @@ struct EgressTests {
         #expect(bench.events() == [.violation(slot: 0, cause: counter)])
         let counters = Dictionary(uniqueKeysWithValues: try bench.steering.slotCounters(0).map { ($0.name, $0.value) })
         #expect(counters[counter] == 2)
-        #expect(counters["sent"] == 0)
+        #expect(counters["egress_sent"] == 0)
     }
 
     @Test("refuses IPv6 extension headers, fragments and a foreign client")

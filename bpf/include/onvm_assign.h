@@ -182,36 +182,36 @@ static __always_inline void report_empty(struct arrival *arrival) {
 /* A running slot, chosen by consistent hash, gets one more client. */
 static __noinline __u32 assign_shared(struct arrival *arrival) {
     void *table = bpf_map_lookup_elem(&share, &arrival->service_id);
-    if (!table) return ONVM_COUNTER_PASS_REFUSED;
+    if (!table) return ONVM_OUTCOME_PASS_REFUSED;
     const struct onvm_binding_key *key = &arrival->key;
     __u32 hash = mix(mix(key->service, key->client.high), key->client.low);
     hash = mix(hash, (__u64)key->client_port << 16 | key->local_port);
     __u32 index = hash % ONVM_SHARE_TABLE_SIZE;
     __u32 *entry = bpf_map_lookup_elem(table, &index);
-    if (!entry || !*entry) return ONVM_COUNTER_PASS_REFUSED;
+    if (!entry || !*entry) return ONVM_OUTCOME_PASS_REFUSED;
     struct onvm_binding binding = {.slot = *entry - 1, .path = arrival->path};
     struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &binding.slot);
-    if (!slot) return ONVM_COUNTER_PASS_REFUSED;
+    if (!slot) return ONVM_OUTCOME_PASS_REFUSED;
     __u64 state = slot->state;
-    if ((state & 0xff) != ONVM_SLOT_BOUND) return ONVM_COUNTER_PASS_REFUSED;
+    if ((state & 0xff) != ONVM_SLOT_BOUND) return ONVM_OUTCOME_PASS_REFUSED;
     binding.generation = state >> 8;
     if (!slot->shared) slot->shared = 1;
     /* A race of two CPUs ends in the same slot, as the hash is the same. */
-    if (bpf_map_update_elem(&bindings, &arrival->key, &binding, BPF_ANY)) return ONVM_COUNTER_DROP_BINDING;
+    if (bpf_map_update_elem(&bindings, &arrival->key, &binding, BPF_ANY)) return ONVM_OUTCOME_DROP_BINDING;
     count(ONVM_COUNTER_ASSIGNED_SHARED);
     count_service(arrival->service_id, ONVM_SERVICE_COUNTER_SHARED);
     arrival->slot = binding.slot;
     report_arrival(arrival, ONVM_EVENT_BOUND, binding.generation, 1);
-    return ONVM_COUNTER_REDIRECT_ASSIGNED;
+    return ONVM_OUTCOME_REDIRECT_ASSIGNED;
 }
 
 static __noinline __u32 overflow(struct arrival *arrival) {
     report_empty(arrival);
     struct onvm_service *service = bpf_map_lookup_elem(&services, &arrival->service_id);
-    __u32 outcome = ONVM_COUNTER_PASS_REFUSED;
-    if (service && service->overflow == ONVM_OVERFLOW_DROP) outcome = ONVM_COUNTER_DROP_OVERFLOW;
+    __u32 outcome = ONVM_OUTCOME_PASS_REFUSED;
+    if (service && service->overflow == ONVM_OVERFLOW_DROP) outcome = ONVM_OUTCOME_DROP_OVERFLOW;
     if (service && service->overflow == ONVM_OVERFLOW_SHARE) outcome = assign_shared(arrival);
-    if (outcome == ONVM_COUNTER_PASS_REFUSED) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_REFUSED);
-    if (outcome == ONVM_COUNTER_DROP_OVERFLOW) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DROPPED);
+    if (outcome == ONVM_OUTCOME_PASS_REFUSED) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_REFUSED);
+    if (outcome == ONVM_OUTCOME_DROP_OVERFLOW) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DROPPED);
     return outcome;
 }
