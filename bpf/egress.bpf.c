@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
 /*
- * tc ingress of a slot's TAP and of its host end: everything an NF sends passes here, and only here. An NF may speak as the service it
- * belongs to, to the client (or the clients) that steer gave it, over the link they came by. All else is dropped.
+ * tc ingress of a slot's TAP and of its host end: everything an NF sends passes here, and only here. An NF may speak as the
+ * service it belongs to, to the client (or the clients) that steer gave it, in packets that fit the port. All else is dropped.
+ * The way out is the kernel's: its routes and neighbours, as for the host's own TCP. Nobody who forges a client's frames
+ * can turn the client's answers away, and the MAC addresses in an NF's frames mean nothing.
  *
  * The buffer may be many segments in one (tens of KB, by the NF's TAP device or by GRO), VLAN tag in skb->vlan_tci.
  */
@@ -34,24 +36,31 @@ enum {
 /* What egress knows about the buffer in hand. */
 struct departure {
     struct packet packet;
-    struct onvm_path path; /* as the client's frames have it: our MAC address first */
+    struct onvm_path path; /* the way it leaves by, as a client's frames have it; all but the port only where `by_path` */
     __u32 id;
     struct onvm_slot *slot;
+    struct onvm_service *service;
     __u32 generation;
     __u32 kind; /* ONVM_SLOT_… */
+    __u32 by_path;
 };
 
 /*
  * An NF says where the checksum of its frame is still to be written (struct virtio_net_hdr, TX metadata). That place must
  * be the one of its protocol: anywhere else the kernel or the card would write over what is checked here, an address say.
  */
-static __always_inline int completes_properly(struct __sk_buff *skb, __u8 protocol) {
+static __always_inline int completes_properly(struct __sk_buff *skb, const struct packet *packet) {
     struct sk_buff *buffer = (void *)skb;
     if (BPF_CORE_READ_BITFIELD_PROBED(buffer, ip_summed) != CHECKSUM_PARTIAL) return 1;
     __u16 start = BPF_CORE_READ(buffer, csum_start), offset = BPF_CORE_READ(buffer, csum_offset);
-    __u16 header = skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-    return (__u16)(start - BPF_CORE_READ(buffer, network_header)) == header
-        && offset == (protocol == IPPROTO_TCP ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET);
+    return (__u16)(start - BPF_CORE_READ(buffer, network_header)) == ip_header_length(packet)
+        && offset == (packet->protocol == IPPROTO_TCP ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET);
+}
+
+/* The buffer holds what its IP header says, no more and no less, and a run of segments is cut into sensible ones. */
+static __always_inline int is_measured(struct __sk_buff *skb, const struct packet *packet) {
+    if (packet->length != skb->len - sizeof(struct ethhdr)) return 0;
+    return packet->length >= ip_header_length(packet) + packet->header_length;
 }
 
 static __always_inline __u32 parse_outgoing(struct __sk_buff *skb, struct departure *departure) {
@@ -66,33 +75,39 @@ static __always_inline __u32 parse_outgoing(struct __sk_buff *skb, struct depart
     if (skb->gso_size && skb->gso_size < SEGMENT_MIN) return ONVM_OUTCOME_EGRESS_MALFORMED;
     struct ethhdr *ethernet = data;
     if ((void *)(ethernet + 1) > end) return ONVM_OUTCOME_EGRESS_MALFORMED;
-    __u16 *to = (__u16 *)&departure->path, *macs = data;
-    to[0] = macs[3], to[1] = macs[4], to[2] = macs[5];
-    to[3] = macs[0], to[4] = macs[1], to[5] = macs[2];
-    if (skb->vlan_present) departure->path.vlan = ONVM_VLAN_TAGGED | (skb->vlan_tci & 0xfff);
+    copy_macs_reversed(&departure->path, ethernet);
+    if (skb->vlan_present) {
+        /* Tags that are not 802.1Q's, and priorities: no client of ours comes with such, or is answered so. */
+        if (skb->vlan_proto != bpf_htons(ETH_P_8021Q)) return ONVM_OUTCOME_EGRESS_NOT_IP;
+        departure->path.vlan = ONVM_VLAN_TAGGED | (skb->vlan_tci & 0xfff);
+    }
 
+    struct packet *packet = &departure->packet;
     enum parsed parsed = NOT_IP;
     if (ethernet->h_proto == bpf_htons(ETH_P_IP)) {
         struct iphdr *ip = (void *)(ethernet + 1);
         /* Options could route the packet elsewhere (RFC 791 §3.1, source routes): an NF has no use for them. */
         if ((void *)(ip + 1) <= end && ip->ihl > 5) return ONVM_OUTCOME_EGRESS_PROTOCOL;
-        parsed = parse_ipv4(ip, end, &departure->packet);
+        parsed = parse_ipv4(ip, end, packet);
     } else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6)) {
-        parsed = parse_ipv6(ethernet + 1, end, &departure->packet, 0);
+        parsed = parse_ipv6(ethernet + 1, end, packet, 0);
+        /* An IPv4 address in an IPv6 header (::ffff:a.b.c.d) is nobody's: it would be taken for the IPv4 client's. */
+        if (is_ipv4(packet->source)) return ONVM_OUTCOME_EGRESS_SOURCE;
+        if (is_ipv4(packet->destination)) return ONVM_OUTCOME_EGRESS_DESTINATION;
     }
     switch (parsed) {
-        case PARSED:
-            return completes_properly(skb, departure->packet.protocol) ? ONVM_OUTCOME_EGRESS_SENT
-                                                                       : ONVM_OUTCOME_EGRESS_MALFORMED;
+        case PARSED: break;
         case NOT_IP: return ONVM_OUTCOME_EGRESS_NOT_IP;
         case MALFORMED: return ONVM_OUTCOME_EGRESS_MALFORMED;
         case FIRST_FRAGMENT:
         case LATER_FRAGMENT: return ONVM_OUTCOME_EGRESS_FRAGMENT;
         default: return ONVM_OUTCOME_EGRESS_PROTOCOL;
     }
+    if (!is_measured(skb, packet)) return ONVM_OUTCOME_EGRESS_LENGTH;
+    return completes_properly(skb, packet) ? ONVM_OUTCOME_EGRESS_SENT : ONVM_OUTCOME_EGRESS_MALFORMED;
 }
 
-/* Whether the NF speaks as its service, from an address that its clients have used. */
+/* Whether the NF speaks as its service: by an endpoint of it, or by any address of this host if it listens on all. */
 static __always_inline int may_speak_as(const struct departure *departure) {
     const struct packet *packet = &departure->packet;
     const struct onvm_slot *slot = departure->slot;
@@ -106,20 +121,14 @@ static __always_inline int may_speak_as(const struct departure *departure) {
     if (service) return *service == slot->service;
     endpoint.address = (struct onvm_address){};
     service = bpf_map_lookup_elem(&endpoints, &endpoint);
-    if (!service || *service != slot->service) return 0;
-    struct onvm_local_key local = {
-        .address = packet->source, .slot = departure->id, .generation = departure->generation};
-    return same_address(&slot->local, &packet->source) || bpf_map_lookup_elem(&locals, &local);
+    return service && *service == slot->service && is_local(&packet->source);
 }
 
-/* Only our side of the link: a client network (prefix) has many hosts behind it. */
-static __always_inline int same_local_link(const struct onvm_path *left, const struct onvm_path *right) {
-    return left->vlan == right->vlan && same_mac(left->local_mac, right->local_mac);
-}
-
-static __always_inline int use_path(struct departure *departure, const struct onvm_path *known) {
-    departure->path.port = known->port;
-    return same_path(&departure->path, known);
+/* Answers go by the kernel's routes; by the way the client came where it came with a VLAN tag, or the service says so. */
+static __always_inline __u32 use_path(struct departure *departure, const struct onvm_path *known) {
+    departure->path = *known;
+    departure->by_path = known->vlan || departure->service->flags & ONVM_SERVICE_RETURN_PATH;
+    return ONVM_OUTCOME_EGRESS_SENT;
 }
 
 /* The slot is bound: is the destination its client, or one that was added (overflow share) or has the same prefix? */
@@ -130,14 +139,9 @@ static __always_inline __u32 check_bound(struct departure *departure) {
     if (same_address(&slot->client, &packet->destination)
         && (!is_connection
             || (slot->client_port == packet->destination_port && slot->local_port == packet->source_port
-                && slot->protocol == packet->protocol && same_address(&slot->local, &packet->source)))) {
-        if (use_path(departure, &slot->paths[0]) || use_path(departure, &slot->paths[1])) return ONVM_OUTCOME_EGRESS_SENT;
-        return ONVM_OUTCOME_EGRESS_LINK;
-    }
-    __u32 service_id = slot->service;
-    struct onvm_service *service = bpf_map_lookup_elem(&services, &service_id);
-    if (!service) return ONVM_OUTCOME_EGRESS_DESTINATION;
-    struct onvm_binding_key key = {.service = service_id};
+                && slot->protocol == packet->protocol && same_address(&slot->local, &packet->source))))
+        return use_path(departure, &slot->path);
+    struct onvm_binding_key key = {.service = slot->service};
     if (is_connection) {
         key.client = packet->destination;
         key.local = packet->source;
@@ -145,31 +149,32 @@ static __always_inline __u32 check_bound(struct departure *departure) {
         key.local_port = packet->source_port;
         key.protocol = packet->protocol;
     } else {
-        key.client = client_of(packet->destination, service);
+        key.client = client_of(packet->destination, departure->service);
     }
     struct onvm_binding *binding = bpf_map_lookup_elem(&bindings, &key);
     if (!binding || binding->slot != departure->id || binding->generation != departure->generation)
         return ONVM_OUTCOME_EGRESS_DESTINATION;
-    if (use_path(departure, &binding->path)) return ONVM_OUTCOME_EGRESS_SENT;
-    int is_prefix = !same_address(&key.client, &packet->destination);
-    if (is_prefix && same_local_link(&departure->path, &binding->path)) return ONVM_OUTCOME_EGRESS_SENT;
-    return ONVM_OUTCOME_EGRESS_LINK;
+    return use_path(departure, &binding->path);
 }
 
-/* Isolation none: any client, by a port of ours; its own MAC address tells which. */
+/*
+ * Isolation none: any client. One that came with a VLAN tag, or of a service that answers by the client's path, is answered
+ * where the NF says: by a MAC address of ours, in a VLAN by which clients have come.
+ */
 static __always_inline __u32 check_sole(struct departure *departure) {
-    const struct onvm_path *last = &departure->slot->paths[0];
-    if (departure->path.client_mac[0] & 1) return ONVM_OUTCOME_EGRESS_LINK;
-    if (same_local_link(&departure->path, last)) {
-        departure->path.port = last->port;
-        return ONVM_OUTCOME_EGRESS_SENT;
-    }
+    struct onvm_path *path = &departure->path;
+    departure->by_path = path->vlan || departure->service->flags & ONVM_SERVICE_RETURN_PATH;
+    path->port = departure->slot->path.port;
+    if (!departure->by_path) return ONVM_OUTCOME_EGRESS_SENT;
     struct onvm_mac mac = {};
-    __builtin_memcpy(mac.bytes, departure->path.local_mac, 6);
+    __builtin_memcpy(mac.bytes, path->local_mac, 6);
     __u32 *port = bpf_map_lookup_elem(&port_macs, &mac);
-    if (!port) return ONVM_OUTCOME_EGRESS_LINK;
-    departure->path.port = *port;
-    return ONVM_OUTCOME_EGRESS_SENT;
+    if (!port || path->client_mac[0] & 1) return ONVM_OUTCOME_EGRESS_LINK;
+    path->port = *port;
+    if (!path->vlan) return ONVM_OUTCOME_EGRESS_SENT;
+    struct onvm_vlan_key key = {
+        .slot = departure->id, .generation = departure->generation, .port = *port, .vlan = path->vlan};
+    return bpf_map_lookup_elem(&slot_vlans, &key) ? ONVM_OUTCOME_EGRESS_SENT : ONVM_OUTCOME_EGRESS_LINK;
 }
 
 /* A flow that the manager pinned to the slot in the other direction is its business, too. */
@@ -187,9 +192,11 @@ static __always_inline int has_flow(struct departure *departure) {
 }
 
 static __always_inline __u32 check(struct departure *departure) {
-    __u32 zero = 0;
+    __u32 zero = 0, service = departure->slot->service;
     struct onvm_settings *current = bpf_map_lookup_elem(&settings, &zero);
+    departure->service = bpf_map_lookup_elem(&services, &service);
     if (departure->kind != ONVM_SLOT_BOUND && departure->kind != ONVM_SLOT_SOLE) return ONVM_OUTCOME_EGRESS_NOT_BOUND;
+    if (!departure->service) return ONVM_OUTCOME_EGRESS_NOT_BOUND;
     if (current && current->flow_count && has_flow(departure)) return check_sole(departure);
     if (!may_speak_as(departure)) return ONVM_OUTCOME_EGRESS_SOURCE;
     return departure->kind == ONVM_SLOT_SOLE ? check_sole(departure) : check_bound(departure);
@@ -218,11 +225,39 @@ static __always_inline void note_handshake(struct onvm_slot *slot, const struct 
     __sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_ANSWERED);
 }
 
-/* Sends by the kernel's routes, but only out of one of our ports. The neighbour tables give the MAC addresses. */
-static __always_inline int route(struct __sk_buff *skb, const struct departure *departure, __u32 *outcome) {
+/* Remembers how far the NF has got in a conversation: what a client can acknowledge, what an ICMP error can quote. */
+static __always_inline void note_exchange(const struct departure *departure) {
     const struct packet *packet = &departure->packet;
-    struct bpf_fib_lookup lookup = {.ifindex = departure->path.port, .l4_protocol = packet->protocol};
-    if (skb->protocol == bpf_htons(ETH_P_IP)) {
+    if (packet->protocol != IPPROTO_TCP || packet->tcp_flags & TCP_RST) return;
+    struct onvm_exchange *exchange =
+        find_exchange(departure->id, packet->destination, packet->destination_port, packet->source_port);
+    if (!exchange) return;
+    __u32 next = packet->sequence + packet->length - ip_header_length(packet) - packet->header_length
+        + ((packet->tcp_flags & (TCP_SYN | TCP_FIN)) != 0);
+    int is_known = is_exchange(exchange, packet->destination, packet->destination_port, packet->source_port);
+    if (is_known && !(packet->tcp_flags & TCP_SYN)) {
+        /* Not back for what is sent again. */
+        if ((__s32)(next - exchange->sent_next) > 0) exchange->sent_next = next;
+        return;
+    }
+    exchange->client = packet->destination.low >> 32;
+    exchange->client_port = packet->destination_port;
+    exchange->local_port = packet->source_port;
+    exchange->acknowledged = packet->sequence;
+    exchange->sent_next = next;
+}
+
+/*
+ * The device that the kernel's routes lead out of, if it is one of ours. With one port there is nothing to ask: the look-up
+ * of bpf_redirect_neigh finds the next hop on it. The kernel answers for the port's own view only if the port forwards.
+ */
+static __always_inline __u32 routed_port(struct __sk_buff *skb, const struct departure *departure) {
+    __u32 zero = 0, device = departure->path.port;
+    struct onvm_settings *current = bpf_map_lookup_elem(&settings, &zero);
+    if (!current || current->port_count < 2) return device;
+    const struct packet *packet = &departure->packet;
+    struct bpf_fib_lookup lookup = {.ifindex = device, .l4_protocol = packet->protocol};
+    if (!packet->is_ipv6) {
         lookup.family = AF_INET;
         lookup.ipv4_src = packet->source.low >> 32;
         lookup.ipv4_dst = packet->destination.low >> 32;
@@ -232,13 +267,29 @@ static __always_inline int route(struct __sk_buff *skb, const struct departure *
         __builtin_memcpy(lookup.ipv6_dst, &packet->destination, 16);
     }
     long result = bpf_fib_lookup(skb, &lookup, sizeof lookup, 0);
-    __u32 device = lookup.ifindex;
-    if (result == BPF_FIB_LKUP_RET_FWD_DISABLED) device = departure->path.port;
-    int is_usable = result == BPF_FIB_LKUP_RET_SUCCESS || result == BPF_FIB_LKUP_RET_NO_NEIGH
-        || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
-    if (is_usable && bpf_map_lookup_elem(&ports, &device)) return bpf_redirect_neigh(device, 0, 0, 0);
-    *outcome = ONVM_OUTCOME_EGRESS_NO_ROUTE;
-    return TC_ACT_SHOT;
+    if (result == BPF_FIB_LKUP_RET_FWD_DISABLED) return device;
+    if (result != BPF_FIB_LKUP_RET_SUCCESS && result != BPF_FIB_LKUP_RET_NO_NEIGH) return 0;
+    device = lookup.ifindex;
+    return bpf_map_lookup_elem(&ports, &device) ? device : 0;
+}
+
+/* Whether each packet that the buffer becomes fits the device. Longer ones have been known to hang network cards. */
+static __always_inline int fits(struct __sk_buff *skb, const struct packet *packet, __u32 device) {
+    __u32 mtu = 0;
+    if (bpf_check_mtu(skb, device, &mtu, 0, 0) < 0) return 0;
+    __u32 longest = packet->length;
+    if (skb->gso_size) longest = ip_header_length(packet) + packet->header_length + skb->gso_size;
+    return longest <= mtu;
+}
+
+/* Gives the frame the link header of the path. What the NF wrote there means nothing. */
+static __always_inline int set_link(struct __sk_buff *skb, const struct onvm_path *path) {
+    __u16 tag = path->vlan & 0xfff;
+    if (skb->vlan_present && bpf_skb_vlan_pop(skb)) return 0;
+    struct onvm_path reversed;
+    copy_macs_reversed(&reversed, path);
+    if (bpf_skb_store_bytes(skb, 0, &reversed, 12, 0)) return 0;
+    return !path->vlan || !bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tag);
 }
 
 static __noinline void report_violation(struct onvm_slot *slot, __u32 id, __u32 cause) {
@@ -280,24 +331,28 @@ SEC("tc") int egress(struct __sk_buff *skb) {
 
     __u32 outcome = parse_outgoing(skb, &departure);
     if (outcome == ONVM_OUTCOME_EGRESS_SENT) outcome = check(&departure);
-    if (outcome == ONVM_OUTCOME_EGRESS_SENT && !within_rate(departure.slot, skb->len)) outcome = ONVM_OUTCOME_EGRESS_RATE;
     if (outcome != ONVM_OUTCOME_EGRESS_SENT) return refuse(&departure, outcome);
+    __u32 port = departure.by_path ? departure.path.port : routed_port(skb, &departure);
+    if (!port) return refuse(&departure, ONVM_OUTCOME_EGRESS_NO_ROUTE);
+    if (!fits(skb, &departure.packet, port)) return refuse(&departure, ONVM_OUTCOME_EGRESS_LENGTH);
+    if (!within_rate(departure.slot, skb->len)) return refuse(&departure, ONVM_OUTCOME_EGRESS_RATE);
 
+    __u32 byte_count = skb->len;
     note_handshake(departure.slot, &departure.packet);
+    note_exchange(&departure);
     int verdict;
-    __u32 service_id = departure.slot->service;
-    struct onvm_service *service = bpf_map_lookup_elem(&services, &service_id);
-    if (service && service->flags & ONVM_SERVICE_RETURN_ROUTE) {
-        verdict = route(skb, &departure, &outcome);
-        if (outcome != ONVM_OUTCOME_EGRESS_SENT) return refuse(&departure, outcome);
+    if (departure.by_path) {
+        if (!set_link(skb, &departure.path)) return refuse(&departure, ONVM_OUTCOME_EGRESS_LINK);
+        verdict = bpf_redirect(port, 0);
     } else {
-        verdict = bpf_redirect(departure.path.port, 0);
+        if (skb->vlan_present && bpf_skb_vlan_pop(skb)) return refuse(&departure, ONVM_OUTCOME_EGRESS_LINK);
+        verdict = bpf_redirect_neigh(port, 0, 0, 0);
     }
     count(ONVM_COUNTER_EGRESS_SENT);
     struct onvm_slot_counters *values = bpf_map_lookup_elem(&slot_counters, &departure.id);
     if (values) {
         values->values[ONVM_SLOT_COUNTER_SENT]++;
-        values->values[ONVM_SLOT_COUNTER_SENT_BYTES] += skb->len;
+        values->values[ONVM_SLOT_COUNTER_SENT_BYTES] += byte_count;
     }
     return verdict;
 }

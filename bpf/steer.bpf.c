@@ -45,7 +45,7 @@ static __always_inline int is_first_client(const struct onvm_slot *slot, const s
  * binding says: an LRU map may recycle an element that another CPU has just looked up.
  */
 static __always_inline int may_reach(const struct onvm_slot *slot, const struct arrival *arrival) {
-    if (slot->shared || is_first_client(slot, arrival)) return 1;
+    if (slot->guests || is_first_client(slot, arrival)) return 1;
     if (slot->isolation == ONVM_ISOLATION_CONNECTION) return 0;
     struct onvm_address owner = client_of(slot->client, arrival->service);
     return same_address(&owner, &arrival->key.client);
@@ -64,23 +64,43 @@ static __always_inline void confirm(struct onvm_slot *slot, struct arrival *arri
     leave_half_open(slot->half_open_bucket);
     count(ONVM_COUNTER_CONFIRMED);
     count_service(arrival->service_id, ONVM_SERVICE_COUNTER_CONFIRMED);
-    report_arrival(arrival, ONVM_EVENT_CONFIRMED, slot->state >> 8, slot->shared);
+    report_arrival(arrival, ONVM_EVENT_CONFIRMED, slot->state >> 8, slot->guests != 0);
 }
 
-/* A client that reaches a wildcard endpoint by a second address may be answered from it. */
-static __always_inline void note_local(__u32 id, struct onvm_slot *slot, const struct arrival *arrival) {
-    if (same_address(&slot->local, &arrival->packet.destination)) return;
-    struct onvm_local_key key = {
-        .address = arrival->packet.destination, .slot = id, .generation = slot->state >> 8};
-    __u32 known = 1;
-    if (!bpf_map_lookup_elem(&locals, &key)) bpf_map_update_elem(&locals, &key, &known, BPF_ANY);
+/* Answers of an untagged client follow the kernel's routes, unless the service wants otherwise. */
+static __always_inline int returns_by_path(const struct arrival *arrival) {
+    return arrival->path.vlan || arrival->service->flags & ONVM_SERVICE_RETURN_PATH;
 }
 
-/* Writes only what changed: the slot's cache lines are shared by all CPUs that serve the client. */
-static __always_inline void note_path(struct onvm_slot *slot, const struct onvm_path *path) {
-    if (same_path(&slot->paths[0], path) || same_path(&slot->paths[1], path)) return;
-    slot->paths[1] = slot->paths[0];
-    slot->paths[0] = *path;
+/*
+ * Whether the frame acknowledges what the NF sent and its client had not acknowledged yet, or just all of it. Who forges a
+ * client's frames cannot know that, and so cannot turn its answers away.
+ */
+static __always_inline int acknowledges(const struct arrival *arrival) {
+    const struct packet *packet = &arrival->packet;
+    if (packet->protocol != IPPROTO_TCP || !(packet->tcp_flags & TCP_ACK) || packet->tcp_flags & (TCP_SYN | TCP_RST))
+        return 0;
+    struct onvm_exchange *exchange =
+        find_exchange(arrival->slot, packet->source, packet->source_port, packet->destination_port);
+    if (!exchange || !is_exchange(exchange, packet->source, packet->source_port, packet->destination_port)) return 0;
+    __u32 outstanding = exchange->sent_next - exchange->acknowledged;
+    if (exchange->sent_next - packet->acknowledgment > outstanding) return 0;
+    if (exchange->acknowledged != packet->acknowledgment) exchange->acknowledged = packet->acknowledgment;
+    return 1;
+}
+
+/* Writes only what changed: these cache lines are shared by all CPUs that serve the client. */
+static __always_inline void note_path(struct onvm_path *known, const struct arrival *arrival) {
+    if (!returns_by_path(arrival) && !known->vlan) return;
+    if (acknowledges(arrival) && !same_path(known, &arrival->path)) *known = arrival->path;
+}
+
+/* The NF of isolation none answers where a frame came from, so what counts is by which links frames come. */
+static __always_inline void note_link(__u32 id, struct onvm_slot *slot, const struct arrival *arrival) {
+    if (!arrival->path.vlan) return;
+    struct onvm_vlan_key key = {
+        .slot = id, .generation = slot->state >> 8, .port = arrival->path.port, .vlan = arrival->path.vlan};
+    if (!bpf_map_lookup_elem(&slot_vlans, &key)) bpf_map_update_elem(&slot_vlans, &key, &arrival->now, BPF_ANY);
 }
 
 static __always_inline void note_seen(struct onvm_slot *slot, __u64 now) {
@@ -88,33 +108,58 @@ static __always_inline void note_seen(struct onvm_slot *slot, __u64 now) {
 }
 
 static __always_inline __u32 serve_bound(
-    struct onvm_binding *binding, struct onvm_slot *slot, struct arrival *arrival, int is_wildcard) {
+    struct onvm_binding *binding, struct onvm_slot *slot, struct arrival *arrival) {
     arrival->slot = binding->slot;
     if (is_first_client(slot, arrival)) {
         confirm(slot, arrival);
-        note_path(slot, &arrival->path);
-    } else if (!same_path(&binding->path, &arrival->path)) {
-        binding->path = arrival->path;
+        note_path(&slot->path, arrival);
+    } else {
+        note_path(&binding->path, arrival);
+        __u32 now = arrival->now / ONVM_LAST_SEEN_STEP;
+        if (binding->seen != now) binding->seen = now;
     }
-    if (is_wildcard) note_local(binding->slot, slot, arrival);
     note_seen(slot, arrival->now);
     return ONVM_OUTCOME_REDIRECT_BOUND;
 }
 
+/* How many ICMP errors an NF hears of in a window: 64 a second, or 1,000 where it serves all. Anybody may forge them. */
+enum { ICMP_ERRORS_BOUND = 8, ICMP_ERRORS_SOLE = 128, ICMP_WINDOW = 125000000 /* ns */ };
+
+/*
+ * ICMP errors come from anywhere and anybody. RFC 5927 §4.1: the packet that one quotes must be one that was sent lately;
+ * what an NF for everybody has sent to whom is too much to remember, and its TCP looks at the sequence number itself.
+ */
+static __always_inline __u32 tell_icmp(struct onvm_slot *slot, struct arrival *arrival, __u32 limit, int remembers) {
+    const struct packet *packet = &arrival->packet;
+    /* RFC 1812 §4.3.2.3, RFC 4443 §2.4 (c) */
+    if (packet->length > (packet->is_ipv6 ? 1280 : 576)) return ONVM_OUTCOME_DROP_ICMP_LARGE;
+    if (remembers && packet->protocol == IPPROTO_TCP) {
+        struct onvm_exchange *exchange =
+            find_exchange(arrival->slot, packet->source, packet->source_port, packet->destination_port);
+        if (!exchange || !is_exchange(exchange, packet->source, packet->source_port, packet->destination_port)
+            || exchange->sent_next - packet->sequence - 1 >= ONVM_SEND_WINDOW)
+            return ONVM_OUTCOME_DROP_ICMP_SEQUENCE;
+    }
+    if (arrival->now - slot->icmp_at >= ICMP_WINDOW) {
+        slot->icmp_at = arrival->now;
+        slot->icmp_count = 0;
+    }
+    return __sync_fetch_and_add(&slot->icmp_count, 1) < limit ? ONVM_OUTCOME_REDIRECT_ICMP : ONVM_OUTCOME_DROP_ICMP_RATE;
+}
+
 /* Isolation none: clients come by many ways; what counts is which of our addresses and ports they use. */
-static __always_inline __u32 serve_sole(struct arrival *arrival, int is_wildcard) {
+static __always_inline __u32 serve_sole(struct arrival *arrival, int is_error) {
     __u32 id = arrival->service->sole_slot - 1;
     struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &id);
     if (!slot || (slot->state & 0xff) != ONVM_SLOT_SOLE) {
         count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DEAD_SLOT);
         return ONVM_OUTCOME_PASS_DEAD_SLOT;
     }
-    struct onvm_path path = arrival->path;
-    __builtin_memset(path.client_mac, 0, sizeof path.client_mac);
-    note_path(slot, &path);
-    if (is_wildcard) note_local(id, slot, arrival);
-    note_seen(slot, arrival->now);
     arrival->slot = id;
+    if (is_error) return tell_icmp(slot, arrival, ICMP_ERRORS_SOLE, 0);
+    if (slot->path.port != arrival->path.port) slot->path.port = arrival->path.port;
+    note_link(id, slot, arrival);
+    note_seen(slot, arrival->now);
     return ONVM_OUTCOME_REDIRECT_SOLE;
 }
 
@@ -124,24 +169,19 @@ static __always_inline __u32 assign(struct arrival *arrival) {
         count_service(arrival->service_id, ONVM_SERVICE_COUNTER_OVERLOAD);
         return ONVM_OUTCOME_DROP_OVERLOAD;
     }
-    __u32 bucket = half_open_bucket(arrival);
-    __u64 *waiting = bpf_map_lookup_elem(&half_open, &bucket);
-    if (!waiting) return ONVM_OUTCOME_DROP_BINDING;
-    __u64 before = __sync_fetch_and_add(waiting, 1);
-    if (arrival->service->half_open_limit && before >= arrival->service->half_open_limit) {
-        leave_half_open(bucket);
-        count_service(arrival->service_id, ONVM_SERVICE_COUNTER_HALF_OPEN);
-        return ONVM_OUTCOME_PASS_HALF_OPEN;
-    }
+    struct admission admission;
+    __u32 refusal = admit(arrival, &admission);
+    if (refusal) return refusal;
     struct onvm_idle_slot taken = {};
     void *queue = bpf_map_lookup_elem(&idle, &arrival->service_id);
     struct onvm_slot *slot = queue ? take_idle(queue, &taken) : 0;
     if (!slot) {
-        leave_half_open(bucket);
+        withdraw(&admission);
         return overflow(arrival);
     }
-    seat(slot, arrival, bucket);
-    struct onvm_binding binding = {.slot = taken.slot, .generation = taken.generation, .path = arrival->path};
+    seat(slot, arrival, &admission);
+    struct onvm_binding binding = {
+        .slot = taken.slot, .generation = taken.generation, .path = arrival->path, .bucket = ONVM_NO_BUCKET};
     if (bpf_map_update_elem(&bindings, &arrival->key, &binding, BPF_NOEXIST)) {
         put_back(queue, slot, &taken);
         struct onvm_binding *winner = bpf_map_lookup_elem(&bindings, &arrival->key);
@@ -149,7 +189,7 @@ static __always_inline __u32 assign(struct arrival *arrival) {
         count(ONVM_COUNTER_RACE_LOST);
         slot = bpf_map_lookup_elem(&slots, &winner->slot);
         if (!is_live(slot, winner)) return ONVM_OUTCOME_PASS_DEAD_SLOT;
-        return serve_bound(winner, slot, arrival, 0);
+        return serve_bound(winner, slot, arrival);
     }
     count(ONVM_COUNTER_ASSIGNED);
     count_service(arrival->service_id, ONVM_SERVICE_COUNTER_ASSIGNED);
@@ -173,7 +213,7 @@ static __always_inline void make_key(struct arrival *arrival) {
     }
 }
 
-static __always_inline __u32 serve(struct arrival *arrival, int is_error, int is_wildcard) {
+static __always_inline __u32 serve(struct arrival *arrival, int is_error) {
     const struct packet *packet = &arrival->packet;
     make_key(arrival);
     struct onvm_binding *binding = bpf_map_lookup_elem(&bindings, &arrival->key);
@@ -181,15 +221,18 @@ static __always_inline __u32 serve(struct arrival *arrival, int is_error, int is
         struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &binding->slot);
         if (is_live(slot, binding) && may_reach(slot, arrival)) {
             arrival->slot = binding->slot;
-            if (is_error) return ONVM_OUTCOME_REDIRECT_ICMP;
-            return serve_bound(binding, slot, arrival, is_wildcard);
+            if (is_error) return tell_icmp(slot, arrival, ICMP_ERRORS_BOUND, 1);
+            return serve_bound(binding, slot, arrival);
         }
     }
     if (is_error) return ONVM_OUTCOME_PASS_ICMP_UNMATCHED;
     __u8 handshake = packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
     if (packet->protocol == IPPROTO_UDP || handshake == TCP_SYN) {
         /* Its slot is gone. Only here: a late segment must not take away what a SYN on another CPU has just got. */
-        if (binding) bpf_map_delete_elem(&bindings, &arrival->key);
+        if (binding) {
+            __u32 bucket = binding->bucket;
+            if (!bpf_map_delete_elem(&bindings, &arrival->key) && bucket != ONVM_NO_BUCKET) leave(&served, bucket);
+        }
         return assign(arrival);
     }
     if (!binding) return ONVM_OUTCOME_PASS_NO_BINDING;
@@ -233,16 +276,36 @@ static __always_inline __u32 find_service(struct arrival *arrival, __u32 *is_wil
     return service ? *service : 0;
 }
 
-/* A port in promiscuous mode also sees what is meant for others; "any address" means any of ours. */
-static __always_inline int is_for_port(const struct onvm_path *path) {
-    struct onvm_mac *mac = bpf_map_lookup_elem(&ports, &path->port);
-    return mac && same_mac(mac->bytes, path->local_mac);
+/* A port in promiscuous mode also sees what is meant for others, a router what passes: "any address" means any of ours. */
+static __always_inline int is_for_us(const struct arrival *arrival) {
+    struct onvm_mac *mac = bpf_map_lookup_elem(&ports, &arrival->path.port);
+    return mac && same_mac(mac->bytes, arrival->path.local_mac) && is_local(&arrival->packet.destination);
+}
+
+/*
+ * What the kernel's own input would not take from the wire (ip_route_input_slow of net/ipv4/route.c, ip6_rcv_core of
+ * net/ipv6/ip6_input.c, tcp_v6_conn_request), and what is reserved (RFC 1112 §4) or no station's (IEEE 802.3 §3.2.3).
+ */
+static __always_inline int is_martian(const struct arrival *arrival) {
+    const struct packet *packet = &arrival->packet;
+    const struct onvm_address *source = &packet->source;
+    if (arrival->path.client_mac[0] & 1) return 1;
+    __u8 first;
+    if (packet->is_ipv6) {
+        first = (__u8)source->high;
+        if (is_ipv4(*source) || is_ipv4(packet->destination) || first == 0xff) return 1;
+        /* :: and ::1 */
+        if (source->high == 0 && (source->low == 0 || source->low == bpf_cpu_to_be64(1))) return 1;
+    } else {
+        first = (__u8)(source->low >> 32);
+        if (first == 0 || first == 127 || first >= 224) return 1;
+    }
+    return is_local(source);
 }
 
 static __always_inline __u32 cause_of(enum parsed parsed) {
     switch (parsed) {
         case NOT_IP: return ONVM_OUTCOME_PASS_NOT_IP;
-        case FIRST_FRAGMENT: return ONVM_OUTCOME_PASS_FIRST_FRAGMENT;
         case LATER_FRAGMENT: return ONVM_OUTCOME_PASS_LATER_FRAGMENT;
         case EXTENSION: return ONVM_OUTCOME_PASS_EXTENSION;
         case OTHER_PROTOCOL: return ONVM_OUTCOME_PASS_PROTOCOL;
@@ -275,26 +338,29 @@ static __always_inline enum parsed parse(struct xdp_md *context, struct arrival 
 static __always_inline __u32 decide(struct xdp_md *context, struct arrival *arrival) {
     enum parsed parsed = parse(context, arrival);
     if (arrival->path.local_mac[0] & 1) return ONVM_OUTCOME_PASS_NOT_UNICAST;
-    if (parsed != PARSED && parsed != PARSED_ICMP_ERROR) return cause_of(parsed);
+    if (parsed != PARSED && parsed != PARSED_ICMP_ERROR && parsed != FIRST_FRAGMENT) return cause_of(parsed);
 
     __u32 zero = 0, is_wildcard = 0, is_error = parsed == PARSED_ICMP_ERROR;
     arrival->settings = bpf_map_lookup_elem(&settings, &zero);
     if (!arrival->settings) return ONVM_OUTCOME_PASS_NO_SERVICE;
-    if (arrival->settings->flow_count) {
+    if (arrival->settings->flow_count && parsed != FIRST_FRAGMENT) {
         __u32 outcome = follow_flow(arrival);
         if (outcome) return outcome;
     }
     arrival->service_id = find_service(arrival, &is_wildcard);
     arrival->service = bpf_map_lookup_elem(&services, &arrival->service_id);
-    if (!arrival->service_id || !arrival->service || !arrival->service->defined)
+    if (!arrival->service_id || !arrival->service || !arrival->service->defined) {
+        if (parsed == FIRST_FRAGMENT) return ONVM_OUTCOME_PASS_FIRST_FRAGMENT;
         return is_error ? ONVM_OUTCOME_PASS_ICMP_UNMATCHED : ONVM_OUTCOME_PASS_NO_SERVICE;
-    if (is_wildcard && !is_for_port(&arrival->path)) return ONVM_OUTCOME_PASS_OTHER_HOST;
+    }
+    if (is_wildcard && !is_for_us(arrival)) return ONVM_OUTCOME_PASS_OTHER_HOST;
+    /* The kernel would put the fragments together, find no socket, and reset what the client has with its NF. */
+    if (parsed == FIRST_FRAGMENT) return ONVM_OUTCOME_DROP_FRAGMENT;
+    if (is_martian(arrival)) return ONVM_OUTCOME_DROP_MARTIAN;
 
     arrival->now = bpf_ktime_get_coarse_ns();
-    if (arrival->service->isolation != ONVM_ISOLATION_NONE) return serve(arrival, is_error, is_wildcard);
-    arrival->slot = arrival->service->sole_slot - 1;
-    if (is_error) return ONVM_OUTCOME_REDIRECT_ICMP;
-    return serve_sole(arrival, is_wildcard);
+    if (arrival->service->isolation != ONVM_ISOLATION_NONE) return serve(arrival, is_error);
+    return serve_sole(arrival, is_error);
 }
 
 SEC("xdp.frags") int steer(struct xdp_md *context) {

@@ -71,6 +71,14 @@ import Synchronization
         unsafe word.pointee.wrappingSubtract(1, ordering: .sequentiallyConsistent)
     }
 
+    /// Subtracts one from the half word at `offset` of an element.
+    public func decrement(_ index: Int, offset: Int) {
+        precondition(offset >= 0 && offset % 4 == 0 && offset + 4 <= Self.stride)
+        // Safe: as above.
+        let word = unsafe address(index).advanced(by: offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+        unsafe word.pointee.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+    }
+
     private func address(_ index: Int) -> UnsafeMutableRawPointer {
         precondition(index >= 0 && index < count, "index \(index) of \(count)")
         return unsafe region.base + index * Self.stride

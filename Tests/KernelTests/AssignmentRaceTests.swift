@@ -20,7 +20,7 @@ struct AssignmentRaceTests {
 
     /// Half-open slots in all buckets.
     private var waiting: UInt64 {
-        (0..<Int(ONVM_HALF_OPEN_BUCKETS)).reduce(0) { $0 &+ bench.steering.maps.halfOpen[$1] }
+        (0..<Int(ONVM_SOURCE_BUCKETS)).reduce(0) { $0 &+ bench.steering.maps.halfOpen[$1] }
     }
 
     /// Runs the frames of each thread on several CPUs, the n-th of all threads at the same moment.

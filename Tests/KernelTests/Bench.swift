@@ -34,7 +34,8 @@ final class Bench {
     /// TCP port 80 of 10.0.0.1 and fd00::1, UDP port 53 of 10.0.0.1.
     func define(
         _ isolation: ServiceDefinition.Isolation = .client, overflow: ServiceDefinition.Overflow = .refuse,
-        wildcard: Bool = false, prefix: Int = 128, halfOpenLimit: UInt32 = 0
+        wildcard: Bool = false, prefix: Int = 128, halfOpenLimit: UInt32 = 0, prefixLimit: UInt32 = 0,
+        addressLimit: UInt32 = 0, guestLimit: UInt32 = 16, returnsByPath: Bool = false
     ) throws {
         let any: [ServiceDefinition.Endpoint] = [.init(address: nil, port: 80)]
         let exact: [ServiceDefinition.Endpoint] = [
@@ -44,7 +45,8 @@ final class Bench {
         try steering.define(
             ServiceDefinition(
                 id: Self.service, isolation: isolation, overflow: overflow, endpoints: wildcard ? any : exact,
-                ipv6PrefixLength: prefix, halfOpenLimit: halfOpenLimit))
+                ipv6PrefixLength: prefix, halfOpenLimit: halfOpenLimit, prefixLimit: prefixLimit,
+                addressLimit: addressLimit, guestLimit: guestLimit, returnsByPath: returnsByPath))
     }
 
     /// What `admit` does, without devices and links.
@@ -109,12 +111,15 @@ final class Bench {
     }
 
     /// struct __sk_buff of <linux/bpf.h>: 192 bytes, gso_size at 176; empty: the default.
-    private static func context(_ segmentByteCount: UInt32) -> [UInt8] {
+    static func context(_ segmentByteCount: UInt32) -> [UInt8] {
         guard segmentByteCount > 0 else { return [] }
         var buffer = [UInt8](repeating: 0, count: 192)
         for index in 0..<4 { buffer[176 + index] = UInt8(truncatingIfNeeded: segmentByteCount >> UInt32(8 * index)) }
         return buffer
     }
+
+    typealias MACBytes = (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8)
+    static func mac(_ bytes: MACBytes) -> [UInt8] { [bytes.0, bytes.1, bytes.2, bytes.3, bytes.4, bytes.5] }
 
     func snapshot() throws -> [String: UInt64] {
         Dictionary(uniqueKeysWithValues: try steering.counters().map { ($0.name, $0.value) })

@@ -81,7 +81,7 @@ struct HandshakeTests {
             try bench.steering.unbind(slot: slot)
             try bench.steering.unbind(slot: slot)
         }
-        let waiting = (0..<Int(ONVM_HALF_OPEN_BUCKETS)).reduce(0) { $0 &+ bench.steering.maps.halfOpen[$1] }
+        let waiting = (0..<Int(ONVM_SOURCE_BUCKETS)).reduce(0) { $0 &+ bench.steering.maps.halfOpen[$1] }
         #expect(waiting == 0)
         try assign("10.0.0.4")
         try assign("10.0.0.5")

@@ -129,6 +129,7 @@ struct SteerBindingTests {
         try bench.steering.setShareTable(service: Bench.service, slots: [0])
         _ = bench.events()
         try bench.steer(late, .redirect, "steer_redirect_assigned", "steer_assigned_shared")
+        try bench.steer(late, .redirect, "steer_redirect_bound")
         try bench.steer(late.ack(), .redirect, "steer_redirect_bound")
         #expect(bench.steering.binding(of: 0)?.isShared == true)
         #expect(bench.steering.binding(of: 0)?.client == IPAddress("10.0.0.2"))
@@ -138,8 +139,8 @@ struct SteerBindingTests {
         #expect(bench.events().contains(bound))
         // Releasing the slot releases the guest, too.
         try bench.steering.unbind(slot: 0)
-        try bench.steer(late.ack(), .pass, "steer_pass_dead_slot")
-        // And its next SYN replaces the void binding.
+        try bench.steer(late.ack(), .pass, "steer_pass_no_binding")
+        // And its next SYN finds another.
         try bench.steering.retire(slot: 0)
         try bench.offer(0)
         try bench.steer(late, .redirect, "steer_redirect_assigned", "steer_assigned")
@@ -237,14 +238,21 @@ struct SteerBindingTests {
         try bench.steer(Client.syn.ack(), .pass, "steer_pass_no_device")
     }
 
-    @Test("a wildcard endpoint takes any address, but only what is for the port's own MAC address")
+    @Test("a wildcard endpoint takes any address of this host, in frames for the port's own MAC address, and no transit")
     func wildcard() throws {
         try bench.define(wildcard: true)
         try bench.offer(0)
+        let (first, second) = (try #require(IPAddress("10.0.0.1")), try #require(IPAddress("10.0.0.99")))
+        try bench.steering.setAddresses([first])
         try bench.steer(Client.syn, .pass, "steer_pass_other_host")
         try bench.steering.maps.ports.update(Bench.device, onvm_mac(Bench.portMAC))
         try bench.steer(Client.syn, .redirect, "steer_redirect_assigned", "steer_assigned")
-        try bench.steer(Client.syn.with { $0.destination = [10, 0, 0, 99] }, .redirect, "steer_redirect_bound")
+        let toSecond = Client.syn.with { $0.destination = [10, 0, 0, 99] }
+        try bench.steer(toSecond, .pass, "steer_pass_other_host")
+        try bench.steering.setAddresses([first, second])
+        try bench.steer(toSecond, .redirect, "steer_redirect_bound")
+        try bench.steering.setAddresses([first])
+        try bench.steer(toSecond, .pass, "steer_pass_other_host")
         let other = Client.syn.with { $0.destinationMAC = [2, 0, 0, 0, 0, 0x99] }
         try bench.steer(other, .pass, "steer_pass_other_host")
     }

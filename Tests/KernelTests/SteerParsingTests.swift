@@ -26,9 +26,21 @@ struct SteerParsingTests {
             "steer_pass_not_unicast"
         ),
         ("two VLAN tags", Client.syn.with { $0.vlans = [5, 6] }, "steer_pass_not_ip"),
-        ("IPv4 first fragment", Client.syn.with { $0.fragment = (0, true) }, "steer_pass_first_fragment"),
+        (
+            "IPv4 first fragment for another port",
+            Client.syn.with {
+                $0.fragment = (0, true)
+                $0.destinationPort = 22
+            }, "steer_pass_first_fragment"
+        ),
         ("IPv4 later fragment", Client.syn.with { $0.fragment = (185, false) }, "steer_pass_later_fragment"),
-        ("IPv6 first fragment", Client.syn6.with { $0.fragment = (0, true) }, "steer_pass_first_fragment"),
+        (
+            "IPv6 first fragment for another address",
+            Client.syn6.with {
+                $0.fragment = (0, true)
+                $0.destination[15] = 9
+            }, "steer_pass_first_fragment"
+        ),
         ("IPv6 later fragment", Client.syn6.with { $0.fragment = (180, true) }, "steer_pass_later_fragment"),
         (
             "IPv6 with five extension headers",
@@ -72,6 +84,33 @@ struct SteerParsingTests {
     @Test("passes with the cause", arguments: foreign)
     func passes(name: String, frame: PacketBuilder, counter: String) throws {
         try bench.steer(frame, .pass, counter)
+    }
+
+    @Test("a fragment for one of ours is dropped: the kernel would put it together and reset the client's connection")
+    func fragments() throws {
+        for frame in [
+            Client.syn.with { $0.fragment = (0, true) }, Client.syn6.with { $0.fragment = (0, true) },
+            Client.syn.with {
+                $0.fragment = (0, true)
+                $0.ipv4Options = [1, 1, 1, 0]
+            },
+            Client.syn6.with {
+                $0.fragment = (0, true)
+                $0.extensions = [(60, [0, 0, 0, 0, 0, 0])]
+            },
+            // Eight bytes of TCP, the least that a fragment has: the ports are there.
+            Client.syn.with { $0.rawPayload = (0x0800, Self.cut($0.packet)) },
+        ] {
+            try bench.steer(frame, .drop, "steer_drop_fragment")
+        }
+    }
+
+    /// An IPv4 packet's first eight bytes of payload, as a first fragment.
+    private static func cut(_ packet: [UInt8]) -> [UInt8] {
+        var packet = Array(packet.prefix(28))
+        packet.replaceSubrange(2..<4, with: [0, 28])
+        packet[6] = 0x20
+        return packet
     }
 
     @Test("a frame cut anywhere in its headers is malformed, never a crash or an assignment", arguments: [false, true])

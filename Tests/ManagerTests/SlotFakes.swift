@@ -39,6 +39,7 @@ final class FakeSteering: SlotSteering {
     }
     func retire(slot: UInt32) throws { journal.note("retire \(slot)") }
     func setShareTable(service: UInt8, slots: [UInt32]) throws { shareTables[service] = slots }
+    func removeGuests(of service: UInt8, unseenFor nanoseconds: UInt64, at now: UInt64) {}
     func binding(of slot: UInt32) -> SlotBinding? { bindings[slot] }
     func idleCount(service: UInt8) -> Int { idle[service] ?? 0 }
     func deliveredFrameCount(slot: UInt32) -> UInt64? { delivered[slot] }

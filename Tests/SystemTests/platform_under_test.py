@@ -16,7 +16,11 @@ def web(root, device="port0", isolation="client", idle=8, maximum=64, overflow="
         options=None):
     """The topology of one web service."""
     listen = listen or [f"{SERVER[4]}:80", f"[{SERVER[6]}]:80"]
-    pool = f"    idle: {idle}\n    max: {maximum}\n    overflow: {overflow}\n" if isolation != "none" else ""
+    # All clients of the bed have one prefix, and many tests take all slots.
+    pool = (f"    idle: {idle}\n    max: {maximum}\n    overflow: {overflow}\n"
+            f"    prefix_limit: {maximum}\n    half_open_limit: {maximum}\n") if isolation != "none" else ""
+    if isolation == "connection":
+        pool += f"    address_limit: {maximum}\n"
     options = {"root": root, **(options or {})}
     return (
         f"instance: {INSTANCE}\nports:\n  - device: {device}\n"

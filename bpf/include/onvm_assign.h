@@ -9,7 +9,7 @@
 #include "onvm_parse.h"
 #include "onvm_policy.h"
 
-enum { IDLE_TRIES = 16, EMPTY_EVENT_INTERVAL = 10000000 /* ns */ };
+enum { IDLE_TRIES = 16, EMPTY_EVENT_INTERVAL = 10000000 /* ns */, EEXIST = 17 /* errno(3) */ };
 
 struct idle_queue {
     __uint(type, BPF_MAP_TYPE_QUEUE);
@@ -68,10 +68,19 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, ONVM_HALF_OPEN_BUCKETS);
+    __uint(max_entries, ONVM_SOURCE_BUCKETS);
     __type(key, __u32);
     __type(value, __u64);
 } half_open SEC(".maps");
+
+/* Clients that have a slot, or a share of one, by hash of service and source prefix; and slots, by that of the address. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, ONVM_SOURCE_BUCKETS);
+    __type(key, __u32);
+    __type(value, __u64);
+} served SEC(".maps");
 
 /* What steer knows about the frame in hand. */
 struct arrival {
@@ -97,21 +106,69 @@ static __always_inline __u32 mix(__u32 hash, __u64 word) {
     return value ^ value >> 32;
 }
 
-static __always_inline __u32 half_open_bucket(const struct arrival *arrival) {
+static __always_inline __u32 bucket_of(const struct arrival *arrival, struct onvm_address source) {
+    __u32 hash = mix(mix(arrival->settings->hash_seed ^ arrival->service_id, source.high), source.low);
+    return hash % ONVM_SOURCE_BUCKETS;
+}
+
+/* By the source's /24, or /48: what one site has. */
+static __always_inline __u32 prefix_bucket(const struct arrival *arrival) {
     struct onvm_address prefix = arrival->packet.source;
-    if (prefix.high == 0 && (__u32)prefix.low == bpf_htonl(0xffff)) {
+    if (is_ipv4(prefix)) {
         prefix.low &= (__u64)bpf_htonl(0xffffff00) << 32;
     } else {
         prefix.high &= bpf_cpu_to_be64(0xffffffffffff0000ULL);
         prefix.low = 0;
     }
-    __u32 hash = mix(mix(arrival->settings->hash_seed ^ arrival->service_id, prefix.high), prefix.low);
-    return hash % ONVM_HALF_OPEN_BUCKETS;
+    return bucket_of(arrival, prefix);
 }
 
-static __always_inline void leave_half_open(__u32 bucket) {
-    __u64 *waiting = bpf_map_lookup_elem(&half_open, &bucket);
-    if (waiting) __sync_fetch_and_add(waiting, -1);
+/* Counts one more in the bucket, unless it has as many as it may have (0: any number). */
+static __always_inline int enter(void *map, __u32 bucket, __u32 limit) {
+    __u64 *members = bpf_map_lookup_elem(map, &bucket);
+    if (!members) return 0;
+    __u64 before = __sync_fetch_and_add(members, 1);
+    if (!limit || before < limit) return 1;
+    __sync_fetch_and_add(members, -1);
+    return 0;
+}
+
+static __always_inline void leave(void *map, __u32 bucket) {
+    __u64 *members = bpf_map_lookup_elem(map, &bucket);
+    if (members) __sync_fetch_and_add(members, -1);
+}
+
+static __always_inline void leave_half_open(__u32 bucket) { leave(&half_open, bucket); }
+
+/* What a client must find room in before it gets a slot. */
+struct admission {
+    __u32 prefix;  /* bucket */
+    __u32 address; /* bucket; ONVM_NO_BUCKET where an address has one slot anyhow */
+};
+
+static __always_inline void withdraw(const struct admission *admission) {
+    leave(&served, admission->prefix);
+    if (admission->address != ONVM_NO_BUCKET) leave(&served, admission->address);
+    leave_half_open(admission->prefix);
+}
+
+/* Counts the client among its neighbours; 0, or the outcome that says of what its prefix or address has enough. */
+static __always_inline __u32 admit(const struct arrival *arrival, struct admission *admission) {
+    const struct onvm_service *service = arrival->service;
+    admission->prefix = prefix_bucket(arrival);
+    admission->address = ONVM_NO_BUCKET;
+    if (service->isolation == ONVM_ISOLATION_CONNECTION) admission->address = bucket_of(arrival, arrival->packet.source);
+    if (!enter(&half_open, admission->prefix, service->half_open_limit)) {
+        count_service(arrival->service_id, ONVM_SERVICE_COUNTER_HALF_OPEN);
+        return ONVM_OUTCOME_PASS_HALF_OPEN;
+    }
+    if (enter(&served, admission->prefix, service->prefix_limit)) {
+        if (admission->address == ONVM_NO_BUCKET || enter(&served, admission->address, service->address_limit)) return 0;
+        leave(&served, admission->prefix);
+    }
+    leave_half_open(admission->prefix);
+    count_service(arrival->service_id, ONVM_SERVICE_COUNTER_PREFIX_LIMIT);
+    return ONVM_OUTCOME_PASS_PREFIX_LIMIT;
 }
 
 /* Takes a slot from the queue; NULL when there is none. */
@@ -129,17 +186,20 @@ static __always_inline struct onvm_slot *take_idle(void *queue, struct onvm_idle
     return 0;
 }
 
-static __always_inline void seat(struct onvm_slot *slot, const struct arrival *arrival, __u32 bucket) {
+static __always_inline void seat(
+    struct onvm_slot *slot, const struct arrival *arrival, const struct admission *admission) {
     const struct packet *packet = &arrival->packet;
     slot->client = packet->source;
     slot->local = packet->destination;
     slot->client_port = packet->source_port;
     slot->local_port = packet->destination_port;
     slot->protocol = packet->protocol;
-    slot->shared = 0;
-    slot->paths[0] = arrival->path;
-    slot->paths[1] = arrival->path;
-    slot->half_open_bucket = bucket;
+    slot->guests = 0;
+    slot->path = arrival->path;
+    slot->prefix_bucket = admission->prefix;
+    slot->address_bucket = admission->address;
+    slot->is_counted = 1;
+    slot->half_open_bucket = admission->prefix;
     slot->bound_at = slot->last_seen = arrival->now;
     slot->expected_ack = 0;
     slot->handshake = ONVM_HANDSHAKE_SYN;
@@ -151,6 +211,10 @@ static __always_inline void put_back(void *queue, struct onvm_slot *slot, const 
     __u64 bound_state = slot_state(taken->generation, ONVM_SLOT_BOUND);
     if (__sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_NONE) == ONVM_HANDSHAKE_SYN)
         leave_half_open(slot->half_open_bucket);
+    if (__sync_val_compare_and_swap(&slot->is_counted, 1, 0) == 1) {
+        leave(&served, slot->prefix_bucket);
+        if (slot->address_bucket != ONVM_NO_BUCKET) leave(&served, slot->address_bucket);
+    }
     if (__sync_val_compare_and_swap(&slot->state, bound_state, idle_state) == bound_state)
         bpf_map_push_elem(queue, taken, BPF_ANY);
 }
@@ -179,25 +243,45 @@ static __always_inline void report_empty(struct arrival *arrival) {
     report_arrival(arrival, ONVM_EVENT_IDLE_EMPTY, 0, 0);
 }
 
-/* A running slot, chosen by consistent hash, gets one more client. */
+/*
+ * A running slot, chosen by a hash that nobody outside can compute, gets one more client. It keeps those that it has: when
+ * it has as many guests as it may have, the newcomer is refused.
+ */
 static __noinline __u32 assign_shared(struct arrival *arrival) {
     void *table = bpf_map_lookup_elem(&share, &arrival->service_id);
     if (!table) return ONVM_OUTCOME_PASS_REFUSED;
+    const struct onvm_service *service = arrival->service;
     const struct onvm_binding_key *key = &arrival->key;
-    __u32 hash = mix(mix(key->service, key->client.high), key->client.low);
+    __u32 hash = mix(mix(arrival->settings->hash_seed ^ key->service, key->client.high), key->client.low);
     hash = mix(hash, (__u64)key->client_port << 16 | key->local_port);
     __u32 index = hash % ONVM_SHARE_TABLE_SIZE;
     __u32 *entry = bpf_map_lookup_elem(table, &index);
     if (!entry || !*entry) return ONVM_OUTCOME_PASS_REFUSED;
-    struct onvm_binding binding = {.slot = *entry - 1, .path = arrival->path};
+    struct onvm_binding binding = {.slot = *entry - 1, .path = arrival->path, .bucket = prefix_bucket(arrival)};
     struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &binding.slot);
     if (!slot) return ONVM_OUTCOME_PASS_REFUSED;
     __u64 state = slot->state;
     if ((state & 0xff) != ONVM_SLOT_BOUND) return ONVM_OUTCOME_PASS_REFUSED;
     binding.generation = state >> 8;
-    if (!slot->shared) slot->shared = 1;
-    /* A race of two CPUs ends in the same slot, as the hash is the same. */
-    if (bpf_map_update_elem(&bindings, &arrival->key, &binding, BPF_ANY)) return ONVM_OUTCOME_DROP_BINDING;
+    binding.seen = arrival->now / ONVM_LAST_SEEN_STEP;
+    if (__sync_fetch_and_add(&slot->guests, 1) >= service->guest_limit) {
+        __sync_fetch_and_add(&slot->guests, -1);
+        return ONVM_OUTCOME_PASS_REFUSED;
+    }
+    if (!enter(&served, binding.bucket, service->prefix_limit)) {
+        __sync_fetch_and_add(&slot->guests, -1);
+        count_service(arrival->service_id, ONVM_SERVICE_COUNTER_PREFIX_LIMIT);
+        return ONVM_OUTCOME_PASS_PREFIX_LIMIT;
+    }
+    long error = bpf_map_update_elem(&bindings, &arrival->key, &binding, BPF_NOEXIST);
+    if (error) {
+        __sync_fetch_and_add(&slot->guests, -1);
+        leave(&served, binding.bucket);
+        /* The same client on another CPU: as the hash is the same, it has the same slot. */
+        if (error != -EEXIST) return ONVM_OUTCOME_DROP_BINDING;
+        arrival->slot = binding.slot;
+        return ONVM_OUTCOME_REDIRECT_BOUND;
+    }
     count(ONVM_COUNTER_ASSIGNED_SHARED);
     count_service(arrival->service_id, ONVM_SERVICE_COUNTER_SHARED);
     arrival->slot = binding.slot;

@@ -23,7 +23,7 @@ enum {
     X(PASS_NOT_IP, "steer_pass_not_ip", PASS)                 /* is ARP, LLDP, doubly tagged, … */ \
     X(PASS_NOT_UNICAST, "steer_pass_not_unicast", PASS)       /* has a group MAC address */ \
     X(PASS_MALFORMED, "steer_pass_malformed", PASS)           /* ends inside a header, or contradicts itself */ \
-    X(PASS_FIRST_FRAGMENT, "steer_pass_first_fragment", PASS) \
+    X(PASS_FIRST_FRAGMENT, "steer_pass_first_fragment", PASS) /* for no endpoint of ours */ \
     X(PASS_LATER_FRAGMENT, "steer_pass_later_fragment", PASS) \
     X(PASS_EXTENSION, "steer_pass_extension", PASS)           /* has more or other IPv6 extension headers than we follow */ \
     X(PASS_PROTOCOL, "steer_pass_protocol", PASS)             /* is neither TCP, UDP nor an ICMP error */ \
@@ -35,12 +35,18 @@ enum {
     X(PASS_DEAD_SLOT, "steer_pass_dead_slot", PASS)           /* belongs to an NF that is gone: the stack answers RST */ \
     X(PASS_REFUSED, "steer_pass_refused", PASS)               /* found no idle NF: overflow refuse */ \
     X(PASS_HALF_OPEN, "steer_pass_half_open", PASS)           /* comes from a prefix with too many half-open slots */ \
+    X(PASS_PREFIX_LIMIT, "steer_pass_prefix_limit", PASS)     /* comes from a prefix, or an address, with enough slots */ \
     X(PASS_NO_DEVICE, "steer_pass_no_device", PASS)           /* is for a slot without a device */ \
     /* … is dropped: … */ \
     X(DROP_FLOW, "steer_drop_flow", DROP)                     /* it has a pinned verdict: drop */ \
     X(DROP_OVERFLOW, "steer_drop_overflow", DROP)             /* no NF was idle: overflow drop */ \
     X(DROP_OVERLOAD, "steer_drop_overload", DROP)             /* the service is marked as overloaded */ \
-    X(DROP_BINDING, "steer_drop_binding", DROP)               /* the binding could not be stored */ \
+    X(DROP_BINDING, "steer_drop_binding", DROP)               /* the table of bindings is full */ \
+    X(DROP_FRAGMENT, "steer_drop_fragment", DROP)             /* it is a fragment for an endpoint of ours */ \
+    X(DROP_MARTIAN, "steer_drop_martian", DROP)               /* nobody can have its source address */ \
+    X(DROP_ICMP_LARGE, "steer_drop_icmp_large", DROP)         /* an ICMP error larger than such may be */ \
+    X(DROP_ICMP_SEQUENCE, "steer_drop_icmp_sequence", DROP)   /* it quotes what the NF has not sent lately */ \
+    X(DROP_ICMP_RATE, "steer_drop_icmp_rate", DROP)           /* more ICMP errors than an NF is told of */ \
     /* … goes to a slot, by … */ \
     X(REDIRECT_FLOW, "steer_redirect_flow", REDIRECT)         /* a pinned verdict */ \
     X(REDIRECT_SOLE, "steer_redirect_sole", REDIRECT)         /* its service's only slot (isolation none) */ \
@@ -58,9 +64,10 @@ enum {
     X(PROTOCOL, "egress_drop_protocol", VIOLATION)            /* neither TCP nor UDP */ \
     X(SOURCE, "egress_drop_source", VIOLATION)                /* source address or port is not the service's */ \
     X(DESTINATION, "egress_drop_destination", VIOLATION)      /* destination is not the slot's client */ \
-    X(LINK, "egress_drop_link", VIOLATION)                    /* MAC addresses or VLAN are not the client's */ \
+    X(LENGTH, "egress_drop_length", VIOLATION)                /* longer than the port's MTU, or than its header says */ \
+    X(LINK, "egress_drop_link", REFUSE)                       /* no client came by this MAC address of ours, or VLAN */ \
     X(RATE, "egress_drop_rate", REFUSE)                       /* over the slot's token bucket */ \
-    X(NO_ROUTE, "egress_drop_no_route", REFUSE)               /* `return: route` found no way by one of our ports */
+    X(NO_ROUTE, "egress_drop_no_route", REFUSE)               /* the kernel's routes lead to none of our ports */
 
 /* X(C name, name users see). Events, and frames that belong to no slot. */
 #define ONVM_EVENT_COUNTERS(X) \
@@ -90,6 +97,7 @@ enum {
     X(REFUSED, "refused") \
     X(DROPPED, "dropped") \
     X(HALF_OPEN, "half_open_refused") \
+    X(PREFIX_LIMIT, "prefix_limit_refused") \
     X(OVERLOAD, "overload_dropped") \
     X(CONFIRMED, "confirmed") \
     X(DEAD_SLOT, "dead_slot")

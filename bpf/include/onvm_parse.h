@@ -41,7 +41,7 @@ enum parsed {
     PARSED_ICMP_ERROR, /* the packet is the quoted one, source and destination exchanged: as if the client sent it */
     NOT_IP,
     MALFORMED,
-    FIRST_FRAGMENT,
+    FIRST_FRAGMENT, /* with addresses, protocol and, if they are there, ports */
     LATER_FRAGMENT,
     EXTENSION,
     OTHER_PROTOCOL,
@@ -55,9 +55,17 @@ struct packet {
     __u16 destination_port;
     __u8 protocol;
     __u8 tcp_flags;
-    __u32 sequence; /* host byte order */
+    __u8 is_ipv6;
+    __u8 header_length; /* of TCP or UDP, bytes */
+    __u32 length;       /* from the IP header on, as that says, bytes */
+    __u32 sequence;     /* host byte order */
     __u32 acknowledgment;
 };
+
+/* Without IPv4 options and IPv6 extension headers. */
+static __always_inline __u32 ip_header_length(const struct packet *packet) {
+    return packet->is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+}
 
 static __always_inline struct onvm_address mapped(__u32 ipv4) {
     return (struct onvm_address){.high = 0, .low = (__u64)ipv4 << 32 | bpf_htonl(0xffff)};
@@ -80,6 +88,7 @@ static __always_inline enum parsed parse_transport(void *cursor, void *end, __u8
         packet->source_port = tcp->source;
         packet->destination_port = tcp->dest;
         packet->tcp_flags = ((__u8 *)tcp)[13];
+        packet->header_length = tcp->doff * 4;
         packet->sequence = bpf_ntohl(tcp->seq);
         packet->acknowledgment = bpf_ntohl(tcp->ack_seq);
         return PARSED;
@@ -89,9 +98,21 @@ static __always_inline enum parsed parse_transport(void *cursor, void *end, __u8
         if ((void *)(udp + 1) > end) return MALFORMED;
         packet->source_port = udp->source;
         packet->destination_port = udp->dest;
+        packet->header_length = sizeof *udp;
         return PARSED;
     }
     return OTHER_PROTOCOL;
+}
+
+/* The first of some fragments: whose it is. Too short for its ports, it is nobody's, and no stack puts it together. */
+static __always_inline enum parsed parse_first_fragment(
+    __u16 *ports, void *end, __u8 protocol, struct packet *packet) {
+    packet->protocol = protocol;
+    if ((protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) && (void *)(ports + 2) <= end) {
+        packet->source_port = ports[0];
+        packet->destination_port = ports[1];
+    }
+    return FIRST_FRAGMENT;
 }
 
 /*
@@ -102,8 +123,10 @@ static __always_inline enum parsed quoted(
     struct packet *packet, struct onvm_address source, struct onvm_address destination, __u8 protocol, __u16 *ports,
     void *end) {
     if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return ICMP_UNMATCHED;
-    if ((void *)(ports + 2) > end) return MALFORMED;
+    /* RFC 792: 64 bits of the transport's header, which in TCP end with the sequence number. */
+    if ((void *)(ports + 4) > end) return MALFORMED;
     if (source.high != packet->destination.high || source.low != packet->destination.low) return ICMP_UNMATCHED;
+    packet->sequence = bpf_ntohl(*(__u32 *)(ports + 2));
     packet->source = destination;
     packet->source_port = ports[1];
     packet->destination_port = ports[0];
@@ -140,9 +163,11 @@ static __always_inline enum parsed parse_ipv4(void *cursor, void *end, struct pa
     if (bpf_ntohs(ip->tot_len) < ip->ihl * 4) return MALFORMED;
     packet->source = mapped(ip->saddr);
     packet->destination = mapped(ip->daddr);
+    packet->length = bpf_ntohs(ip->tot_len);
     if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET)) return LATER_FRAGMENT;
-    if (ip->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS)) return FIRST_FRAGMENT;
     cursor += ip->ihl * 4;
+    if (ip->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS))
+        return parse_first_fragment(cursor, end, ip->protocol, packet);
     if (ip->protocol == IPPROTO_ICMP) return parse_icmp(cursor, end, packet);
     return parse_transport(cursor, end, ip->protocol, packet);
 }
@@ -153,7 +178,10 @@ static __always_inline enum parsed parse_ipv6(void *cursor, void *end, struct pa
     if ((void *)(ip + 1) > end || ip->version != 6) return MALFORMED;
     packet->source = loaded(&ip->saddr);
     packet->destination = loaded(&ip->daddr);
+    packet->is_ipv6 = 1;
+    packet->length = sizeof *ip + bpf_ntohs(ip->payload_len);
     __u8 next = ip->nexthdr;
+    int is_fragment = 0;
     cursor = ip + 1;
     for (int step = 0; step < extensions; step++) {
         __u8 *header = cursor;
@@ -165,13 +193,16 @@ static __always_inline enum parsed parse_ipv6(void *cursor, void *end, struct pa
         if (next == IPPROTO_FRAGMENT) {
             __u16 field = (__u16)header[2] << 8 | header[3];
             if (field & IPV6_FRAGMENT_OFFSET) return LATER_FRAGMENT;
-            if (field & IPV6_MORE_FRAGMENTS) return FIRST_FRAGMENT;
-            cursor += 8; /* an atomic fragment is a whole packet (RFC 6946) */
+            /* Otherwise an atomic fragment: a whole packet (RFC 6946). */
+            if (field & IPV6_MORE_FRAGMENTS) is_fragment = 1;
+            cursor += 8;
         } else {
             cursor += (header[1] + 1) * 8;
         }
         next = header[0];
     }
+    /* All headers up to the transport's are in the first fragment (RFC 7112). */
+    if (is_fragment) return parse_first_fragment(cursor, end, next, packet);
     if (next == IPPROTO_TCP || next == IPPROTO_UDP) return parse_transport(cursor, end, next, packet);
     if (next == IPPROTO_ICMPV6) return parse_icmpv6(cursor, end, packet);
     if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT || next == IPPROTO_DSTOPTS

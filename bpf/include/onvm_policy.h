@@ -33,19 +33,35 @@ struct {
     __type(value, struct onvm_service);
 } services SEC(".maps");
 
+/* Nothing in it makes room for something new: a table that is full refuses newcomers, and nobody who is served. */
 struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 1);
     __type(key, struct onvm_binding_key);
     __type(value, struct onvm_binding);
 } bindings SEC(".maps");
 
+/* Addresses of this host (of the ports' network namespace). */
 struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 4096);
-    __type(key, struct onvm_local_key);
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 16384);
+    __type(key, struct onvm_address);
     __type(value, __u32);
-} locals SEC(".maps");
+} addresses SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct onvm_exchanges);
+} exchanges SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 4096);
+    __type(key, struct onvm_vlan_key);
+    __type(value, __u64);
+} slot_vlans SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -70,10 +86,18 @@ static __always_inline int same_address(const struct onvm_address *left, const s
     return left->high == right->high && left->low == right->low;
 }
 
-/* The part of a client's address that identifies it (isolation client). IPv4-mapped addresses count whole. */
+/* RFC 4291 §2.5.5.2; steer and egress refuse such addresses in an IPv6 header, so this one is an IPv4 packet's. */
+static __always_inline int is_ipv4(struct onvm_address address) {
+    return address.high == 0 && (__u32)address.low == bpf_htonl(0xffff);
+}
+
+static __always_inline int is_local(const struct onvm_address *address) {
+    return bpf_map_lookup_elem(&addresses, address) != 0;
+}
+
+/* The part of a client's address that identifies it (isolation client). IPv4 addresses count whole. */
 static __always_inline struct onvm_address client_of(struct onvm_address address, const struct onvm_service *service) {
-    int is_ipv4 = address.high == 0 && (__u32)address.low == bpf_htonl(0xffff);
-    if (!is_ipv4) {
+    if (!is_ipv4(address)) {
         address.high &= service->ipv6_mask_high;
         address.low &= service->ipv6_mask_low;
     }
@@ -93,10 +117,32 @@ static __always_inline void copy_macs(struct onvm_path *path, const void *ethern
     for (int index = 0; index < 6; index++) to[index] = from[index];
 }
 
+/* The same for a frame to the client, whose own address comes first; and for writing its link header. */
+static __always_inline void copy_macs_reversed(struct onvm_path *path, const void *ethernet) {
+    __u16 *to = (__u16 *)path;
+    const __u16 *from = ethernet;
+    for (int index = 0; index < 6; index++) to[index] = from[index < 3 ? index + 3 : index - 3];
+}
+
 /* Both paths are aligned to four bytes and have no hidden padding. */
 static __always_inline int same_path(const struct onvm_path *left, const struct onvm_path *right) {
     const __u32 *a = (const __u32 *)left, *b = (const __u32 *)right;
     return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4];
+}
+
+/* The place of a conversation in the slot's exchanges. Collisions make it forgotten; only its own NF can cause them. */
+static __always_inline struct onvm_exchange *find_exchange(
+    __u32 slot, struct onvm_address client, __u16 client_port, __u16 local_port) {
+    struct onvm_exchanges *all = bpf_map_lookup_elem(&exchanges, &slot);
+    if (!all) return 0;
+    __u32 place = bpf_ntohs(client_port) ^ bpf_ntohs(local_port) ^ (__u32)(client.low >> 56);
+    return &all->entries[place & (ONVM_EXCHANGES - 1)];
+}
+
+static __always_inline int is_exchange(
+    const struct onvm_exchange *exchange, struct onvm_address client, __u16 client_port, __u16 local_port) {
+    return exchange->client_port == client_port && exchange->local_port == local_port
+        && exchange->client == (__u32)(client.low >> 32);
 }
 
 /* Raises an event that the caller has filled in. A full ring is counted, and the manager does not depend on events. */

@@ -12,7 +12,8 @@
 enum {
     ONVM_SERVICES = 256,           /* service IDs are one byte; 0 means none */
     ONVM_SHARE_TABLE_SIZE = 16381, /* prime (Maglev, NSDI '16 §3.4); shares differ by at most 1 in 160 for 100 slots */
-    ONVM_HALF_OPEN_BUCKETS = 65536,
+    ONVM_SOURCE_BUCKETS = 65536,
+    ONVM_EXCHANGES = 64, /* conversations remembered of a slot; a power of two */
     ONVM_EVENT_RING_SIZE = 262144, /* 4,681 events */
 };
 
@@ -24,7 +25,7 @@ enum { ONVM_OVERFLOW_REFUSE, ONVM_OVERFLOW_SHARE, ONVM_OVERFLOW_DROP };
 
 /* onvm_service.flags */
 enum {
-    ONVM_SERVICE_RETURN_ROUTE = 1, /* the NF's frames follow the kernel's routes, not the client's way back */
+    ONVM_SERVICE_RETURN_PATH = 1, /* answers go back the way the client came, not by the kernel's routes */
 };
 
 /* onvm_flow_verdict.action */
@@ -89,20 +90,22 @@ struct onvm_service {
     __u8 isolation;
     __u8 overflow;
     __u8 flags;
-    __u32 half_open_limit; /* for each source /24 or /48; 0: no limit */
+    __u32 half_open_limit; /* unfinished handshakes for each source /24 or /48; 0: no limit */
     __u64 ipv6_mask_high;  /* which bits of an IPv6 source make one client, network byte order */
     __u64 ipv6_mask_low;
-    __u32 sole_slot; /* isolation none: the slot + 1, or 0 */
-    __u32 pad;
+    __u32 sole_slot;     /* isolation none: the slot + 1, or 0 */
+    __u32 prefix_limit;  /* clients for each source /24 or /48; 0: no limit */
+    __u32 address_limit; /* isolation connection: slots for each source address; 0: no limit */
+    __u32 guest_limit;   /* overflow share: further clients of one slot */
 };
-_Static_assert(sizeof(struct onvm_service) == 32, "no hidden padding");
+_Static_assert(sizeof(struct onvm_service) == 40, "no hidden padding");
 
 /* Map `service_state`, by service ID: what the programs themselves note. */
 struct onvm_service_state {
     __u64 empty_event_at; /* when the last IDLE_EMPTY event was raised, coarse nanoseconds */
 };
 
-/* The way a client's frames come, and so the way the answers go. */
+/* The way a client's frames come. Answers go by the kernel's routes, or back this way (ONVM_SERVICE_RETURN_PATH, VLANs). */
 struct onvm_path {
     __u8 local_mac[6];  /* the first twelve bytes of the client's frames */
     __u8 client_mac[6];
@@ -130,9 +133,12 @@ struct onvm_binding {
     __u32 slot;
     __u32 generation;
     struct onvm_path path;
+    __u32 bucket; /* of a guest (overflow share): where it is counted; ONVM_NO_BUCKET: it took the slot */
+    __u32 seen;   /* of a guest: in steps of ONVM_LAST_SEEN_STEP since boot */
     __u32 pad;
 };
-_Static_assert(sizeof(struct onvm_binding) == 32, "no hidden padding");
+_Static_assert(sizeof(struct onvm_binding) == 40, "no hidden padding");
+enum { ONVM_NO_BUCKET = 0xffffffff };
 
 /* Element of the idle queues: stale once the slot's generation or state moved on. */
 struct onvm_idle_slot {
@@ -150,40 +156,62 @@ struct onvm_slot {
     __u8 service;
     __u8 isolation;
     __u8 protocol; /* of the packet that bound the slot */
-    __u8 shared;   /* has more clients than the one below: look at the bindings */
-    __u32 half_open_bucket;
+    __u8 pad0;
+    __u32 guests; /* clients besides the one below (overflow share): look at the bindings */
     struct onvm_address client;
     struct onvm_address local;
     __u16 client_port;
     __u16 local_port;
     __u32 host_device; /* ifindex of the slot's ends */
     __u32 nf_device;
-    __u32 pad0;
+    __u32 half_open_bucket;
 
-    struct onvm_path paths[2]; /* two, so that two first-hop routers do not make every frame a write */
-    __u32 handshake;           /* ONVM_HANDSHAKE_…; to CONFIRMED or NONE by compare-and-swap only */
-    __u32 expected_ack;        /* TCP, host byte order: the NF's initial sequence number + 1 */
-    __u64 rate;                /* token bucket: bytes a second, 0 for no limit */
-    __u64 bound_at;            /* CLOCK_MONOTONIC_COARSE nanoseconds */
+    struct onvm_path path; /* of the last frame that the NF's TCP can have accepted (steer: note_path) */
+    __u32 handshake;       /* ONVM_HANDSHAKE_…; to CONFIRMED or NONE by compare-and-swap only */
+    __u32 expected_ack;    /* TCP, host byte order: the NF's initial sequence number + 1 */
+    __u32 is_counted;      /* in the two buckets below; to 0 by compare-and-swap only */
+    __u32 prefix_bucket;
+    __u32 address_bucket;
+    __u32 pad1;
+    __u64 rate;            /* token bucket: bytes a second, 0 for no limit */
+    __u64 bound_at;        /* CLOCK_MONOTONIC_COARSE nanoseconds */
 
     __u64 last_seen; /* as bound_at; moves in steps of ONVM_LAST_SEEN_STEP */
     __s64 tokens;    /* bytes; below zero after a merged super-packet */
     __u64 tokens_at;
     __u64 burst;
     __u64 violation_at;
-    __u64 pad1[3];
+    __u64 icmp_at; /* when the window of ICMP errors began, coarse nanoseconds */
+    __u64 icmp_count;
+    __u64 pad2;
 };
 _Static_assert(sizeof(struct onvm_slot) == 192, "three cache lines");
 
 #define ONVM_LAST_SEEN_STEP (1ULL << 27) /* 134 ms: fine enough for idle timeouts, rare enough not to bounce the line */
 
-/* Map `locals`: addresses by which a client reached a slot through a wildcard endpoint, so it may answer from them. */
-struct onvm_local_key {
-    struct onvm_address address;
+/* Map `exchanges`, by slot: what egress last saw of conversations, each at a place that follows from its ports. */
+struct onvm_exchange {
+    __u32 sent_next;    /* TCP, host byte order: the sequence number after all that the NF has sent */
+    __u32 acknowledged; /* and after what the client has got; kept where answers go by the client's path */
+    __u16 client_port;
+    __u16 local_port;
+    __u32 client; /* a word of the client's address that tells hosts of one prefix apart */
+};
+struct onvm_exchanges {
+    struct onvm_exchange entries[ONVM_EXCHANGES];
+};
+_Static_assert(sizeof(struct onvm_exchange) == 16, "no hidden padding");
+#define ONVM_SEND_WINDOW (1U << 24) /* more than an NF has on its way to a client, bytes */
+
+/* Map `slot_vlans`: the VLANs by which clients of a slot that serves all have come. Value: when, coarse nanoseconds. */
+struct onvm_vlan_key {
     __u32 slot;
     __u32 generation;
+    __u32 port;
+    __u16 vlan;
+    __u16 pad;
 };
-_Static_assert(sizeof(struct onvm_local_key) == 24, "no hidden padding");
+_Static_assert(sizeof(struct onvm_vlan_key) == 16, "no hidden padding");
 
 /* Map `ports`, by ifindex; map `port_macs` is its inverse (key: the MAC address as below). */
 struct onvm_mac {
@@ -197,8 +225,8 @@ struct onvm_settings {
     __u32 flow_count;   /* 0 spares every packet a look at `flows` */
     __u8 has_wildcards; /* 0 spares foreign packets a second look at `endpoints` */
     __u8 pad[3];
-    __u32 hash_seed; /* secret: nobody outside may aim at a half-open bucket */
-    __u32 pad1;
+    __u32 hash_seed; /* secret: nobody outside may aim at a bucket, or choose whom to share with */
+    __u32 port_count;
 };
 _Static_assert(sizeof(struct onvm_settings) == 16, "no hidden padding");
 

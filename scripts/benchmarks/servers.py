@@ -161,7 +161,9 @@ class Onvm(Server):
 
     def command(self):
         file = self.directory / "topology.yaml"
-        pool = "" if self.isolation == "none" else f"    idle: {self.idle}\n    max: {self.maximum}\n"
+        # All clients of the bed have one prefix; `half_open_limit` is what every build knows.
+        pool = "" if self.isolation == "none" else (
+            f"    idle: {self.idle}\n    max: {self.maximum}\n    half_open_limit: {self.maximum}\n")
         file.write_text(
             f"instance: {INSTANCE}\nports:\n  - device: port0\nservices:\n  - name: web\n    nf: web-server\n"
             f"    listen: [\"{SERVER}:80\"]\n    isolation: {self.isolation}\n{pool}    cores: [{SERVER_CORE}]\n"

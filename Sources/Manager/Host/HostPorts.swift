@@ -29,6 +29,9 @@ final class HostPorts {
 
     func links() throws -> [Link] { try netlink.links() }
 
+    /// Every address of the network namespace.
+    func addresses() throws -> [IPAddress] { try netlink.addresses().compactMap { IPAddress(bytes: $0.bytes) } }
+
     func port(named device: String) throws -> HostPort {
         guard let link = try netlink.link(named: device) else {
             throw HostError("there is no network device \"\(device)\"")

@@ -56,7 +56,7 @@ extension RunningInstance {
     private func serviceStatus(_ pool: ServicePool) -> ServiceStatus {
         let service = pool.service
         let counters = dictionary(try? steering?.serviceCounters(service.id))
-        let outcomes = ["refused", "shared", "dropped", "half_open_refused", "overload_dropped"]
+        let outcomes = ["refused", "shared", "dropped", "half_open_refused", "prefix_limit_refused", "overload_dropped"]
         return ServiceStatus(
             id: service.id, name: service.name, function: service.networkFunction,
             listen: service.listen.map { $0.address?.description(port: $0.port) ?? "*:\($0.port)" },

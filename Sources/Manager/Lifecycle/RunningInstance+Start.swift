@@ -21,9 +21,12 @@ extension RunningInstance {
         try directory.write(state)
 
         let steering = try Steering(
-            instance: topology.instance, limits: SteeringLimits(slots: UInt32(topology.slotCount)))
+            instance: topology.instance,
+            limits: SteeringLimits(slots: UInt32(topology.slotCount), bindings: UInt32(topology.bindingCount)))
         self.steering = steering
         try attachPorts(steering)
+        try watchLinks()
+        try steering.setAddresses(try hostPorts.addresses())
         for service in topology.services { try steering.define(service.definition) }
         try loop.watch(steering.eventDescriptor) { [unowned self] _ in readSteering() }
 
@@ -84,7 +87,6 @@ extension RunningInstance {
         slots = SlotTable(
             services: options.topology.services, steering: steering, launcher: launcher, devices: devices, log: log)
         launcher.slots = slots
-        try watchLinks()
         launcher.onZygoteStart = { [unowned self] in remember(zygote: $0) }
         try launcher.startZygote()
     }
@@ -101,8 +103,20 @@ extension RunningInstance {
         for event in events where !isDraining {
             switch event {
             case .removed(let index): linkRemoved(index)
-            case .lost: compareLinks()
+            case .addressesChanged: readAddresses()
+            case .lost:
+                compareLinks()
+                readAddresses()
             }
+        }
+    }
+
+    /// Wildcard endpoints follow the host's addresses as they come and go.
+    private func readAddresses() {
+        do {
+            try steering?.setAddresses(try hostPorts.addresses())
+        } catch {
+            log.error("cannot follow the host's addresses: \(error)")
         }
     }
 

@@ -75,6 +75,8 @@ protocol SlotSteering: AnyObject {
     func unbind(slot: UInt32) throws
     func retire(slot: UInt32) throws
     func setShareTable(service: UInt8, slots: [UInt32]) throws
+    /// Forgets clients that share an NF and were not seen for that long.
+    func removeGuests(of service: UInt8, unseenFor nanoseconds: UInt64, at now: UInt64) throws
     func binding(of slot: UInt32) -> SlotBinding?
     func idleCount(service: UInt8) -> Int
     /// Frames put into the slot's socket; nil if it cannot be read.

@@ -1,5 +1,6 @@
 import ControlAPI
 import Handover
+import Logging
 
 /// What is noticed without an event: clients that left, handshakes that never finish, NFs that stand still.
 extension SlotTable {
@@ -7,6 +8,7 @@ extension SlotTable {
         if now >= nextReconciliation {
             nextReconciliation = now + .milliseconds(Limit.reconciliationMilliseconds)
             reconcile(at: now)
+            removeGuests(at: now)
         }
         guard now >= nextWatch else { return }
         let perConnection = pools.contains { $0.service.isolation == .connection && $0.count(.bound) > 0 }
@@ -60,6 +62,19 @@ extension SlotTable {
             return
         }
         end(id, .idleTimeout, "its client had no connection for \(limit / 1000) s", at: now)
+    }
+
+    /// Clients that joined another's NF and left: nothing new takes their place before.
+    private func removeGuests(at now: MonotonicTime) {
+        for pool in pools where pool.service.overflow == .share && pool.count(.bound) > 0 {
+            do {
+                try steering.removeGuests(
+                    of: pool.service.id, unseenFor: UInt64(pool.service.idleTimeoutMilliseconds) * 1_000_000,
+                    at: now.nanoseconds)
+            } catch {
+                log.error("\(pool.service.name): cannot forget clients that left: \(error)")
+            }
+        }
     }
 
     /// Events get lost when the kernel's ring is full; what the maps say is the truth.

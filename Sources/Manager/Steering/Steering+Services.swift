@@ -57,7 +57,7 @@ extension Steering {
             try maps.endpoints.remove(onvm_endpoint_key(endpoint))
         }
         definitions[service.id] = service
-        try updateSettings()
+        try noteWildcards()
         for endpoint in service.endpoints { try maps.endpoints.update(onvm_endpoint_key(endpoint), id) }
     }
 
@@ -73,7 +73,7 @@ extension Steering {
         maps.overload[Int(service)] = 0
         idleQueues[service] = nil
         shareTables[service] = nil
-        try updateSettings()
+        try noteWildcards()
     }
 
     /// Makes `steer` drop new clients of the service (backpressure), or not any more.
@@ -100,22 +100,25 @@ extension Steering {
         let key = onvm_flow_key(flow)
         let isNew = maps.flows.value(for: key) == nil
         try maps.flows.update(key, onvm_flow_verdict(verdict))
-        if isNew { try updateSettings(flowDelta: 1) }
+        if isNew { try updateSettings { $0.flow_count += 1 } }
     }
 
     /// - Returns: whether the flow had a verdict.
     @discardableResult
     public func removeFlow(_ flow: FlowKey) throws -> Bool {
         guard try maps.flows.remove(onvm_flow_key(flow)) else { return false }
-        try updateSettings(flowDelta: -1)
+        try updateSettings { $0.flow_count -= 1 }
         return true
     }
 
-    private func updateSettings(flowDelta: Int32 = 0) throws {
-        guard var settings = maps.settings.value(for: 0) else { return }
-        settings.flow_count = UInt32(bitPattern: Int32(bitPattern: settings.flow_count) + flowDelta)
+    private func noteWildcards() throws {
         let hasWildcard = definitions.values.contains { $0.endpoints.contains { $0.address == nil } }
-        settings.has_wildcards = hasWildcard ? 1 : 0
+        try updateSettings { $0.has_wildcards = hasWildcard ? 1 : 0 }
+    }
+
+    func updateSettings(_ change: (inout onvm_settings) -> Void) throws {
+        guard var settings = maps.settings.value(for: 0) else { return }
+        change(&settings)
         try maps.settings.update(0, settings)
     }
 }

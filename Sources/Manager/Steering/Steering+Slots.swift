@@ -37,6 +37,7 @@ extension Steering {
         guard state.kind == Int(ONVM_SLOT_EMPTY) else { throw SteeringError.slotInUse(slot.slot) }
         guard let definition = definitions[slot.service] else { throw SteeringError.unknownService(slot.service) }
         leaveHalfOpen(slot.slot)
+        leaveServed(slot.slot)
         var element = onvm_slot()
         element.state = SlotState(generation: state.generation &+ 1, kind: Int(ONVM_SLOT_PREPARED)).word
         element.service = slot.service
@@ -49,6 +50,7 @@ extension Steering {
         maps.slots[Int(slot.slot)] = element
         do {
             try maps.slotCounters.reset(slot.slot)
+            try maps.exchanges.update(slot.slot, onvm_exchanges())
             try connect(slot)
         } catch {
             try? unbind(slot: slot.slot)
@@ -175,7 +177,9 @@ extension Steering {
         }
         if state.kind == Int(ONVM_SLOT_IDLE) { try idleQueues[element.service]?.removeStale(maps.slots) }
         if state.kind == Int(ONVM_SLOT_BOUND) { try removeBinding(of: slot, element, generation: state.generation) }
+        if element.guests > 0 { try removeGuests { $0.slot == slot } }
         leaveHalfOpen(slot)
+        leaveServed(slot)
     }
 
     /// Saves the table's space; the generation has made the entry void already.
@@ -209,6 +213,16 @@ extension Steering {
             let left = maps.slots.exchange(
                 Int(slot), offset: offset, expected: UInt32(waiting), desired: UInt32(ONVM_HANDSHAKE_NONE))
             if left { maps.halfOpen.decrement(Int(maps.slots[Int(slot)].half_open_bucket)) }
+        }
+    }
+
+    /// The same for the counts of clients by prefix and by address.
+    private func leaveServed(_ slot: UInt32) {
+        let offset = MemoryLayout<onvm_slot>.offset(of: \.is_counted) ?? 0
+        guard maps.slots.exchange(Int(slot), offset: offset, expected: 1 as UInt32, desired: 0) else { return }
+        let element = maps.slots[Int(slot)]
+        for bucket in [element.prefix_bucket, element.address_bucket] where bucket < UInt32(ONVM_SOURCE_BUCKETS) {
+            maps.served.decrement(Int(bucket))
         }
     }
 

@@ -39,7 +39,7 @@ extension Steering {
         return SlotBinding(
             client: IPAddress(element.client), clientPort: UInt16(bigEndian: element.client_port),
             local: IPAddress(element.local), localPort: UInt16(bigEndian: element.local_port),
-            isConfirmed: Int(element.handshake) == Int(ONVM_HANDSHAKE_CONFIRMED), isShared: element.shared != 0,
+            isConfirmed: Int(element.handshake) == Int(ONVM_HANDSHAKE_CONFIRMED), isShared: element.guests != 0,
             boundAt: element.bound_at, lastSeen: element.last_seen)
     }
 

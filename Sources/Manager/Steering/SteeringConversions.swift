@@ -66,8 +66,11 @@ extension onvm_service {
         case .share: overflow = UInt8(ONVM_OVERFLOW_SHARE)
         case .drop: overflow = UInt8(ONVM_OVERFLOW_DROP)
         }
-        flags = service.returnsByRoute ? UInt8(ONVM_SERVICE_RETURN_ROUTE) : 0
+        flags = service.returnsByPath ? UInt8(ONVM_SERVICE_RETURN_PATH) : 0
         half_open_limit = service.halfOpenLimit
+        prefix_limit = service.prefixLimit
+        address_limit = service.addressLimit
+        guest_limit = service.guestLimit
         let prefix = service.ipv6PrefixLength
         ipv6_mask_high = Self.mask(min(prefix, 64)).bigEndian
         ipv6_mask_low = Self.mask(max(prefix - 64, 0)).bigEndian

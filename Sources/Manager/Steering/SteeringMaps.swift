@@ -25,6 +25,10 @@ final class SteeringMaps {
     let share: MapOfMaps
     let overload: MappedArray<UInt32>
     let halfOpen: MappedArray<UInt64>
+    let served: MappedArray<UInt64>
+    let addresses: Map<onvm_address, UInt32>
+    let exchanges: Map<UInt32, onvm_exchanges>
+    let slotVLANs: Map<onvm_vlan_key, UInt64>
     let counters: PerCPUCounters
     let slotCounters: PerCPUCounters
     let serviceCounters: PerCPUCounters
@@ -33,7 +37,7 @@ final class SteeringMaps {
     init(limits: SteeringLimits, pins: borrowing PinDirectory) throws {
         let sizes = [
             "slots": limits.slots, "slot_devices": 3 * limits.slots, "slot_counters": limits.slots,
-            "hosts": limits.slots, "xsks": limits.slots, "bindings": limits.bindings, "flows": limits.flows,
+            "hosts": limits.slots, "xsks": limits.slots, "exchanges": limits.slots, "bindings": limits.bindings, "flows": limits.flows,
         ]
         steer = try Self.load(.steer, sizes: sizes, pins: pins)
         deliver = try Self.load(.deliver, sizes: sizes, pins: pins)
@@ -54,7 +58,11 @@ final class SteeringMaps {
         idle = MapOfMaps(owning: try pins.open("map_idle"), name: "idle")
         share = MapOfMaps(owning: try pins.open("map_share"), name: "share")
         overload = try MappedArray(owning: try pins.open("map_overload"), count: Int(ONVM_SERVICES))
-        halfOpen = try MappedArray(owning: try pins.open("map_half_open"), count: Int(ONVM_HALF_OPEN_BUCKETS))
+        halfOpen = try MappedArray(owning: try pins.open("map_half_open"), count: Int(ONVM_SOURCE_BUCKETS))
+        served = try MappedArray(owning: try pins.open("map_served"), count: Int(ONVM_SOURCE_BUCKETS))
+        addresses = Map(owning: try pins.open("map_addresses"), name: "addresses")
+        exchanges = Map(owning: try pins.open("map_exchanges"), name: "exchanges")
+        slotVLANs = Map(owning: try pins.open("map_slot_vlans"), name: "slot_vlans")
         counters = PerCPUCounters(owning: try pins.open("map_counters"), name: "counters", count: 1)
         slotCounters = PerCPUCounters(
             owning: try pins.open("map_slot_counters"), name: "slot_counters", count: Int(ONVM_SLOT_COUNTER_COUNT))

@@ -2,12 +2,12 @@
 public struct SteeringLimits: Equatable, Sendable {
     /// Slot IDs are `0..<slots`.
     public var slots: UInt32
-    /// Clients (or connections) that are remembered at once; the least recently used goes first. About 110 bytes each.
+    /// Clients (or connections) that are remembered at once: one for each slot and one for each guest. About 130 bytes each.
     public var bindings: UInt32
     /// Pinned flow verdicts.
     public var flows: UInt32
 
-    public init(slots: UInt32 = 1024, bindings: UInt32 = 1_000_000, flows: UInt32 = 65_536) {
+    public init(slots: UInt32 = 1024, bindings: UInt32 = 65_536, flows: UInt32 = 65_536) {
         self.slots = slots
         self.bindings = bindings
         self.flows = flows
@@ -46,8 +46,14 @@ public struct ServiceDefinition: Equatable, Sendable {
     public var ipv6PrefixLength: Int
     /// Half-open slots allowed for each source /24 (IPv4) or /48 (IPv6); 0: no limit.
     public var halfOpenLimit: UInt32
-    /// The NF's frames follow the kernel's routes instead of the port their client came by.
-    public var returnsByRoute: Bool
+    /// Clients served at once for each source /24 (IPv4) or /48 (IPv6); 0: no limit.
+    public var prefixLimit: UInt32
+    /// Isolation connection: slots for each source address; 0: no limit.
+    public var addressLimit: UInt32
+    /// Overflow share: clients of a slot besides the one that took it.
+    public var guestLimit: UInt32
+    /// Answers go back the way their client came, instead of following the kernel's routes.
+    public var returnsByPath: Bool
 
     public enum Isolation: UInt8, Sendable { case none, client, connection }
     public enum Overflow: UInt8, Sendable { case refuse, share, drop }
@@ -59,7 +65,7 @@ public struct ServiceDefinition: Equatable, Sendable {
 
     /// Where a service takes traffic.
     public struct Endpoint: Hashable, Sendable {
-        /// nil: any address, in frames to the port's own MAC address.
+        /// nil: any address of this host (`setAddresses`), in frames to the port's own MAC address.
         public var address: IPAddress?
         public var port: UInt16
         public var transport: Transport
@@ -73,7 +79,8 @@ public struct ServiceDefinition: Equatable, Sendable {
 
     public init(
         id: UInt8, isolation: Isolation, overflow: Overflow, endpoints: [Endpoint], ipv6PrefixLength: Int = 128,
-        halfOpenLimit: UInt32 = 0, returnsByRoute: Bool = false
+        halfOpenLimit: UInt32 = 0, prefixLimit: UInt32 = 0, addressLimit: UInt32 = 0, guestLimit: UInt32 = 16,
+        returnsByPath: Bool = false
     ) {
         self.id = id
         self.isolation = isolation
@@ -81,7 +88,10 @@ public struct ServiceDefinition: Equatable, Sendable {
         self.endpoints = endpoints
         self.ipv6PrefixLength = ipv6PrefixLength
         self.halfOpenLimit = halfOpenLimit
-        self.returnsByRoute = returnsByRoute
+        self.prefixLimit = prefixLimit
+        self.addressLimit = addressLimit
+        self.guestLimit = guestLimit
+        self.returnsByPath = returnsByPath
     }
 }
 

@@ -11,8 +11,8 @@ struct ServiceParser {
     let declaredIDs: Set<UInt8>
 
     static let keys = [
-        "name", "id", "nf", "listen", "isolation", "idle", "max", "overflow", "idle_timeout", "ipv6_prefix",
-        "half_open_limit", "transmit", "umem", "cores", "options",
+        "name", "id", "nf", "listen", "isolation", "idle", "max", "overflow", "share_limit", "idle_timeout", "ipv6_prefix",
+        "prefix_limit", "address_limit", "half_open_limit", "return", "transmit", "umem", "cores", "options",
     ]
 
     func service(_ node: Node, taken: inout TakenNames) -> Topology.Service? {
@@ -102,7 +102,10 @@ struct ServiceParser {
             service.idle = min(service.idle, service.max)
         }
         guard service.isolation == .none else { return }
-        for key in ["idle", "max", "overflow", "ipv6_prefix"] where mapping[key] != nil {
+        let keys = [
+            "idle", "max", "overflow", "share_limit", "ipv6_prefix", "prefix_limit", "address_limit", "half_open_limit",
+        ]
+        for key in keys where mapping[key] != nil {
             reader.warning("\(key) has no effect with isolation: none", at: mapping[key]?.location)
         }
     }
@@ -119,9 +122,9 @@ struct ServiceParser {
             service.ipv6PrefixLength =
                 reader.integer(value, "ipv6_prefix", in: Topology.Limit.ipv6Prefix) ?? service.ipv6PrefixLength
         }
-        if let value = mapping["half_open_limit"] {
-            service.halfOpenLimit =
-                reader.integer(value, "half_open_limit", in: Topology.Limit.halfOpen) ?? service.halfOpenLimit
+        sourceLimits(mapping, &service)
+        if let value = mapping["return"] {
+            service.wayBack = reader.choice(value, "return", of: Topology.WayBack.self) ?? service.wayBack
         }
         if let value = mapping["transmit"] {
             service.transmit = reader.choice(value, "transmit", of: Topology.Transmit.self) ?? service.transmit
@@ -130,6 +133,25 @@ struct ServiceParser {
             let nodes = reader.sequence(value, "cores", of: "CPU numbers", count: 1...1024)
         {
             service.cores = nodes.compactMap { reader.integer($0, "a core", in: 0...1023) }
+        }
+    }
+
+    private func sourceLimits(_ mapping: Node.Mapping, _ service: inout Topology.Service) {
+        if let value = mapping["half_open_limit"] {
+            service.halfOpenLimit = reader.integer(value, "half_open_limit", in: Topology.Limit.halfOpen)
+        }
+        if let value = mapping["prefix_limit"] {
+            service.prefixLimit = reader.integer(value, "prefix_limit", in: Topology.Limit.clientsOfSource)
+        }
+        if let value = mapping["address_limit"] {
+            service.addressLimit = reader.integer(value, "address_limit", in: Topology.Limit.clientsOfSource)
+            if service.isolation != .connection {
+                reader.warning(
+                    "address_limit has no effect with isolation: \(service.isolation.rawValue)", at: value.location)
+            }
+        }
+        if let value = mapping["share_limit"] {
+            service.shareLimit = reader.integer(value, "share_limit", in: Topology.Limit.share) ?? service.shareLimit
         }
     }
 

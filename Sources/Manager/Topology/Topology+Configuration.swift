@@ -10,7 +10,18 @@ extension Topology.Service {
         ServiceDefinition(
             id: id, isolation: isolation.steering, overflow: overflow.steering,
             endpoints: listen.map { .init(address: $0.address, port: $0.port) }, ipv6PrefixLength: ipv6PrefixLength,
-            halfOpenLimit: UInt32(halfOpenLimit))
+            halfOpenLimit: UInt32(sourceLimits.halfOpen), prefixLimit: UInt32(sourceLimits.prefix),
+            addressLimit: UInt32(sourceLimits.address), guestLimit: UInt32(shareLimit),
+            returnsByPath: wayBack == .path)
+    }
+}
+
+extension Topology {
+    /// Clients, or connections, that have an NF or share one, at most: twice as many as can be, as a hash table has to
+    /// find room for a new one before an old one was taken out.
+    var bindingCount: Int {
+        let clients = services.reduce(0) { $0 + $1.slotCount * ($1.overflow == .share ? 1 + $1.shareLimit : 1) }
+        return min(max(1_024, 2 * clients), 16 << 20)
     }
 }
 

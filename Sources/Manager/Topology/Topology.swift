@@ -13,9 +13,13 @@
 ///     idle: 4                  # NF processes kept ready for the next client
 ///     max: 256                 # NF processes at most
 ///     overflow: refuse         # what a client gets when all are taken: refuse | share | drop
+///     share_limit: 16          # overflow share: clients of an NF besides the one that took it
 ///     idle_timeout: 60s        # a client that has had no connection for this long loses its NF
 ///     ipv6_prefix: 64          # how many bits of an IPv6 source make one client
-///     half_open_limit: 256     # unfinished handshakes allowed for each source prefix
+///     prefix_limit: 128        # clients served at once for each source /24 or /48; default: half of max
+///     address_limit: 64        # isolation connection: NFs for each source address; default: a quarter of max
+///     half_open_limit: 64      # unfinished handshakes allowed for each source /24 or /48; default: a quarter of max
+///     return: route            # how answers go: route, as the kernel's routes say | path, back where the client came from
 ///     transmit: tap            # how NFs send: tap (64 KiB at a time) | socket (AF_XDP, packet by packet)
 ///     umem: {frames: 1024}     # packet memory of one NF
 ///     cores: [0, 1]            # where its NFs may run; default: anywhere
@@ -50,7 +54,12 @@ extension Topology {
         public var overflow = Overflow.refuse
         public var idleTimeoutMilliseconds = 60_000
         public var ipv6PrefixLength = 64
-        public var halfOpenLimit = 256
+        /// Nil: a share of `max`, so that no site can take all.
+        public var halfOpenLimit: Int?
+        public var prefixLimit: Int?
+        public var addressLimit: Int?
+        public var shareLimit = 16
+        public var wayBack = WayBack.route
         public var transmit = Transmit.tap
         public var umem = UMEM()
         public var cores: [Int] = []
@@ -70,6 +79,15 @@ extension Topology {
         /// A service that is not isolated has one NF for all its clients.
         public var slotCount: Int { isolation == .none ? 1 : max }
         public var idleTarget: Int { isolation == .none ? 1 : idle }
+
+        /// What holds for each source prefix and address. An NF for everybody has no slots to run out of.
+        public var sourceLimits: (prefix: Int, address: Int, halfOpen: Int) {
+            guard isolation != .none else { return (0, 0, 0) }
+            return (
+                prefixLimit ?? Swift.max(1, max / 2), addressLimit ?? Swift.max(1, max / 4),
+                halfOpenLimit ?? Swift.max(1, max / 4)
+            )
+        }
     }
 
     /// What one NF process is shared by.
@@ -90,6 +108,14 @@ extension Topology {
         case share
         /// Its SYN is dropped.
         case drop
+    }
+
+    /// By which way clients are answered.
+    public enum WayBack: String, CaseIterable, Sendable {
+        /// As the kernel's routes and neighbours say, out of the ports only.
+        case route
+        /// Back the way that the client's last acknowledgment came: for networks that the host has no route to.
+        case path
     }
 
     /// How NFs send.
@@ -141,6 +167,8 @@ extension Topology {
         public static let listenPerService = 1...64
         public static let ipv6Prefix = 16...128
         public static let halfOpen = 1...65_536
+        public static let clientsOfSource = 1...65_536
+        public static let share = 1...65_536
         public static let idleTimeoutMilliseconds = 1_000...86_400_000
         public static let frameCount = 128...65_536
         public static let nameByteCount = 1...32
