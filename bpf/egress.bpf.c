@@ -76,6 +76,8 @@ static __always_inline __u32 parse_outgoing(struct __sk_buff *skb, struct depart
     struct ethhdr *ethernet = data;
     if ((void *)(ethernet + 1) > end) return ONVM_OUTCOME_EGRESS_MALFORMED;
     copy_macs_reversed(&departure->path, ethernet);
+    /* The kernel's neighbours decide about the address; but it would not send for one that says it is for many. */
+    if (departure->path.client_mac[0] & 1) return ONVM_OUTCOME_EGRESS_LINK;
     if (skb->vlan_present) {
         /* Tags that are not 802.1Q's, and priorities: no client of ours comes with such, or is answered so. */
         if (skb->vlan_proto != bpf_htons(ETH_P_8021Q)) return ONVM_OUTCOME_EGRESS_NOT_IP;
@@ -124,8 +126,22 @@ static __always_inline int may_speak_as(const struct departure *departure) {
     return service && *service == slot->service && is_local(&packet->source);
 }
 
+static __always_inline struct onvm_exchange *exchange_of(const struct departure *departure) {
+    const struct packet *packet = &departure->packet;
+    if (packet->protocol != IPPROTO_TCP) return 0;
+    return find_exchange(departure->id, packet->destination, packet->destination_port, packet->source_port);
+}
+
+static __always_inline int continues(const struct departure *departure, const struct onvm_exchange *exchange) {
+    const struct packet *packet = &departure->packet;
+    return is_exchange(exchange, packet->destination, packet->destination_port, packet->source_port);
+}
+
 /* Answers go by the kernel's routes; by the way the client came where it came with a VLAN tag, or the service says so. */
 static __always_inline __u32 use_path(struct departure *departure, const struct onvm_path *known) {
+    struct onvm_exchange *exchange = exchange_of(departure);
+    if (exchange && continues(departure, exchange))
+        known = departure->packet.tcp_flags & TCP_SYN ? &exchange->syn_path : &exchange->path;
     departure->path = *known;
     departure->by_path = known->vlan || departure->service->flags & ONVM_SERVICE_RETURN_PATH;
     return ONVM_OUTCOME_EGRESS_SENT;
@@ -228,21 +244,17 @@ static __always_inline void note_handshake(struct onvm_slot *slot, const struct 
 /* Remembers how far the NF has got in a conversation: what a client can acknowledge, what an ICMP error can quote. */
 static __always_inline void note_exchange(const struct departure *departure) {
     const struct packet *packet = &departure->packet;
-    if (packet->protocol != IPPROTO_TCP || packet->tcp_flags & TCP_RST) return;
-    struct onvm_exchange *exchange =
-        find_exchange(departure->id, packet->destination, packet->destination_port, packet->source_port);
-    if (!exchange) return;
+    struct onvm_exchange *exchange = exchange_of(departure);
+    if (!exchange || packet->tcp_flags & TCP_RST) return;
     __u32 next = packet->sequence + packet->length - ip_header_length(packet) - packet->header_length
         + ((packet->tcp_flags & (TCP_SYN | TCP_FIN)) != 0);
-    int is_known = is_exchange(exchange, packet->destination, packet->destination_port, packet->source_port);
-    if (is_known && !(packet->tcp_flags & TCP_SYN)) {
+    if (continues(departure, exchange) && !(packet->tcp_flags & TCP_SYN)) {
         /* Not back for what is sent again. */
         if ((__s32)(next - exchange->sent_next) > 0) exchange->sent_next = next;
         return;
     }
-    exchange->client = packet->destination.low >> 32;
-    exchange->client_port = packet->destination_port;
-    exchange->local_port = packet->source_port;
+    begin_exchange(
+        exchange, packet->destination, packet->destination_port, packet->source_port, &departure->path);
     exchange->acknowledged = packet->sequence;
     exchange->sent_next = next;
 }

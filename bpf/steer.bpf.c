@@ -76,23 +76,35 @@ static __always_inline int returns_by_path(const struct arrival *arrival) {
  * Whether the frame acknowledges what the NF sent and its client had not acknowledged yet, or just all of it. Who forges a
  * client's frames cannot know that, and so cannot turn its answers away.
  */
-static __always_inline int acknowledges(const struct arrival *arrival) {
-    const struct packet *packet = &arrival->packet;
-    if (packet->protocol != IPPROTO_TCP || !(packet->tcp_flags & TCP_ACK) || packet->tcp_flags & (TCP_SYN | TCP_RST))
-        return 0;
-    struct onvm_exchange *exchange =
-        find_exchange(arrival->slot, packet->source, packet->source_port, packet->destination_port);
-    if (!exchange || !is_exchange(exchange, packet->source, packet->source_port, packet->destination_port)) return 0;
+static __always_inline int acknowledges(const struct packet *packet, struct onvm_exchange *exchange) {
+    if (!(packet->tcp_flags & TCP_ACK) || packet->tcp_flags & TCP_RST) return 0;
     __u32 outstanding = exchange->sent_next - exchange->acknowledged;
     if (exchange->sent_next - packet->acknowledgment > outstanding) return 0;
     if (exchange->acknowledged != packet->acknowledgment) exchange->acknowledged = packet->acknowledgment;
     return 1;
 }
 
-/* Writes only what changed: these cache lines are shared by all CPUs that serve the client. */
+/*
+ * Learns by which way answers reach the client. Each conversation has its own; `known` is for those that were forgotten.
+ * Writes only what changed: these cache lines are shared by all CPUs that serve the client.
+ */
 static __always_inline void note_path(struct onvm_path *known, const struct arrival *arrival) {
-    if (!returns_by_path(arrival) && !known->vlan) return;
-    if (acknowledges(arrival) && !same_path(known, &arrival->path)) *known = arrival->path;
+    const struct packet *packet = &arrival->packet;
+    int is_syn = packet->tcp_flags & TCP_SYN;
+    if (packet->protocol != IPPROTO_TCP || (!is_syn && !returns_by_path(arrival) && !known->vlan)) return;
+    struct onvm_exchange *exchange =
+        find_exchange(arrival->slot, packet->source, packet->source_port, packet->destination_port);
+    if (!exchange) return;
+    if (!is_exchange(exchange, packet->source, packet->source_port, packet->destination_port)) {
+        if (!is_syn) return;
+        begin_exchange(exchange, packet->source, packet->source_port, packet->destination_port, known);
+    }
+    if (is_syn) {
+        exchange->syn_path = arrival->path;
+    } else if (acknowledges(packet, exchange)) {
+        if (!same_path(&exchange->path, &arrival->path)) exchange->path = arrival->path;
+        if (!same_path(known, &arrival->path)) *known = arrival->path;
+    }
 }
 
 /* The NF of isolation none answers where a frame came from, so what counts is by which links frames come. */
@@ -194,6 +206,7 @@ static __always_inline __u32 assign(struct arrival *arrival) {
     count(ONVM_COUNTER_ASSIGNED);
     count_service(arrival->service_id, ONVM_SERVICE_COUNTER_ASSIGNED);
     arrival->slot = taken.slot;
+    note_path(&slot->path, arrival);
     report_arrival(arrival, ONVM_EVENT_BOUND, taken.generation, 0);
     return ONVM_OUTCOME_REDIRECT_ASSIGNED;
 }

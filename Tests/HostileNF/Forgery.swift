@@ -28,7 +28,7 @@ struct Forgery {
 
     func sendAll(by port: inout XSKPort) {
         for _ in 0..<20 {
-            for frame in frames {
+            for frame in frames where frame.count <= 2_000 {
                 guard let buffer = port.takeFrame() else { continue }
                 port.send(frame, in: buffer)
                 _ = port.flush()
@@ -110,9 +110,21 @@ struct Forgery {
             make("later-fragment") { $0[21] = 0x10 },
             make("ip-options") { $0[14] = 0x46 },
             make("wrong-version") { $0[14] = 0x65 },
+            make("too-long", byteCount: 1_461) { _ in },
+            make("much-too-long", byteCount: 60_000) { _ in },
+            make("shorter-than-it-says") { $0[17] += 9 },
+            make("mapped-addresses") { $0 = mapped($0) },
             make("ipv6-ethertype") { $0[12] = 0x86; $0[13] = 0xDD },
             Array(proper.prefix(14)), Array(proper.prefix(20)), Array(proper.prefix(33)), Array(proper.prefix(40)),
         ]
+    }
+
+    /// The IPv4 frame's addresses in an IPv6 header (RFC 4291 §2.5.5.2), with the payload that `make` appends.
+    private func mapped(_ frame: [UInt8]) -> [UInt8] {
+        let prefix = [UInt8](repeating: 0, count: 10) + [255, 255]
+        let payload = "HOSTILE-mapped-addresses".utf8.count + 20
+        return Array(frame[0..<12]) + [0x86, 0xDD, 0x60, 0, 0, 0, 0, UInt8(payload), 6, 64]
+            + prefix + frame[26..<30] + prefix + frame[30..<34] + frame[34..<54]
     }
 
     private func make(_ name: String, byteCount: Int = 0, _ change: (inout [UInt8]) -> Void) -> [UInt8] {
@@ -123,7 +135,7 @@ struct Forgery {
         frame[16] = UInt8(total >> 8)
         frame[17] = UInt8(total & 255)
         change(&frame)
-        setHeaderChecksum(&frame)
+        if frame[12] != 0x86 { setHeaderChecksum(&frame) }
         return frame + payload
     }
 

@@ -100,7 +100,10 @@ struct EgressTests {
     @Test("what the NF wrote as MAC addresses means nothing: the kernel's neighbours have the last word")
     func anyMACAddress() throws {
         try bind()
-        for mac: [UInt8] in [[2, 0, 0, 0, 0, 0x99], [255, 255, 255, 255, 255, 255], [0, 0, 0, 0, 0, 0]] {
+        for mac: [UInt8] in [[1, 0, 0x5E, 0, 0, 1], [255, 255, 255, 255, 255, 255]] {
+            try bench.egress(Self.answer.with { $0.destinationMAC = mac }, from: 0, .drop, "egress_drop_link")
+        }
+        for mac: [UInt8] in [[2, 0, 0, 0, 0, 0x99], [0, 0, 0, 0, 0, 0]] {
             try bench.egress(Self.answer.with { $0.sourceMAC = mac }, from: 0, .redirect, "egress_sent")
             try bench.egress(Self.answer.with { $0.destinationMAC = mac }, from: 0, .redirect, "egress_sent")
         }

@@ -74,6 +74,7 @@ struct LiveTests {
         let forbidden: [(PacketBuilder, String)] = [
             (answer.with { $0.source = [10, 99, 0, 77] }, "egress_drop_source"),
             (answer.with { $0.destination = [10, 99, 0, 3] }, "egress_drop_destination"),
+            (answer.with { $0.destinationMAC = [255, 255, 255, 255, 255, 255] }, "egress_drop_link"),
             (answer.with { $0.rawPayload = (0x0806, [UInt8](repeating: 0, count: 46)) }, "egress_drop_not_ip"),
         ]
         for (frame, counter) in forbidden {
@@ -85,7 +86,7 @@ struct LiveTests {
         }
         // Whatever link header it writes, the frame leaves with that of its client.
         for forged in [
-            answer.with { $0.sourceMAC[5] ^= 1 }, answer.with { $0.destinationMAC = [255, 255, 255, 255, 255, 255] },
+            answer.with { $0.sourceMAC[5] ^= 1 }, answer.with { $0.destinationMAC[5] ^= 1 },
             answer.with { $0.vlans = [7] },
         ] {
             try slots[0].output.send(forged)

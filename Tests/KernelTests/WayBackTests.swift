@@ -72,6 +72,29 @@ struct WayBackTests {
         #expect(try destination(of: answer(6001, 1)) == client)
     }
 
+    @Test("a SYN by another way is answered by that way, and nothing else is")
+    func synchronize() throws {
+        let client = Client.syn.sourceMAC
+        #expect(try destination(of: Client.syn.answer(sequence: 5000)) == client)
+        #expect(try destination(of: answer(5001, 1000)) == client)
+        // A forged SYN for the connection that is open, whose answer is an ACK (RFC 9293 §3.10.7.4).
+        let forged = Client.syn.with { $0.sourceMAC = Self.forger }
+        try bench.steer(forged, .redirect, "steer_redirect_bound")
+        #expect(try destination(of: answer(5001, 1000)) == client)
+        // A new connection of the client by a router that took over.
+        let moved = Client.syn.with {
+            $0.sourceMAC = Self.router
+            $0.sourcePort = 40_002
+        }
+        try bench.steer(moved, .redirect, "steer_redirect_bound")
+        #expect(try destination(of: moved.answer(sequence: 7000)) == Self.router)
+        #expect(try destination(of: moved.answer(.ack, sequence: 7001)) == Self.router)
+        #expect(try destination(of: answer(5001, 1000)) == client)
+        // The old connection follows with its next acknowledgment.
+        try acknowledge(6001, from: Self.router)
+        #expect(try destination(of: answer(6001, 1)) == Self.router)
+    }
+
     @Test("a flood of forged frames leaves a download's way alone")
     func flood() throws {
         #expect(try destination(of: answer(5000, 1400)) == Client.syn.sourceMAC)

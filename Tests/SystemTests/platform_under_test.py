@@ -18,9 +18,9 @@ def web(root, device="port0", isolation="client", idle=8, maximum=64, overflow="
     listen = listen or [f"{SERVER[4]}:80", f"[{SERVER[6]}]:80"]
     # All clients of the bed have one prefix, and many tests take all slots.
     pool = (f"    idle: {idle}\n    max: {maximum}\n    overflow: {overflow}\n"
-            f"    prefix_limit: {maximum}\n    half_open_limit: {maximum}\n") if isolation != "none" else ""
+            "    prefix_limit: 65536\n    half_open_limit: 65536\n") if isolation != "none" else ""
     if isolation == "connection":
-        pool += f"    address_limit: {maximum}\n"
+        pool += "    address_limit: 65536\n"
     options = {"root": root, **(options or {})}
     return (
         f"instance: {INSTANCE}\nports:\n  - device: {device}\n"

@@ -7,7 +7,7 @@ import time
 
 import process_facts
 import pytest
-from bed import CLIENT, HOST, ONVM, SERVER, inside, run
+from bed import CLIENT, HOST, ONVM, SERVER, device, inside, run
 from platform_under_test import Onvm, client_of, web
 
 pytestmark = pytest.mark.product
@@ -56,6 +56,9 @@ class Listener:
             self.socket.bind((device, 0))
         self.socket.settimeout(0.2)
         self.names = set()
+        # Who frames with such a name are for and from: their MAC addresses, both.
+        self.macs = set()
+        self.longest = 0
         # Of IPv4 frames with such a name: source and destination.
         self.addresses = set()
         self.ended = False
@@ -69,7 +72,9 @@ class Listener:
                 names = re.findall(rb"HOSTILE-[a-z0-9-]+", frame)
                 self.names.update(names)
                 if names:
+                    self.macs.add(frame[:12])
                     self.addresses.add((frame[26:30], frame[30:34]))
+                    self.longest = max(self.longest, len(frame))
             except TimeoutError:
                 pass
 
@@ -86,7 +91,12 @@ def test_it_can_only_answer_its_client(hostile, transmit):
     listener = Listener(CLIENT, "client0")
     with knock():
         time.sleep(2)
-    assert listener.end() == {"HOSTILE-proper"}
+    # What it wrote as MAC addresses, or as a VLAN tag, means nothing: the frame leaves as the kernel's neighbours say.
+    link = {"HOSTILE-source-mac", "HOSTILE-destination-mac", "HOSTILE-vlan"}
+    assert {"HOSTILE-proper"} <= listener.end() <= {"HOSTILE-proper"} | link
+    proper = bytes.fromhex((device(CLIENT, "client0")["address"] + device(HOST, "port0")["address"]).replace(":", ""))
+    assert listener.macs == {proper}
+    assert listener.longest <= 1514, "longer than the port's MTU"
     counters = server.status()["counters"]
     refused = {name: count for name, count in counters.items() if "egress" in name and count}
     assert sum(refused.values()) >= 200, f"what egress refused is not counted: {counters}"

@@ -145,6 +145,16 @@ static __always_inline int is_exchange(
         && exchange->client == (__u32)(client.low >> 32);
 }
 
+static __always_inline void begin_exchange(
+    struct onvm_exchange *exchange, struct onvm_address client, __u16 client_port, __u16 local_port,
+    const struct onvm_path *path) {
+    exchange->sent_next = exchange->acknowledged = 0;
+    exchange->client_port = client_port;
+    exchange->local_port = local_port;
+    exchange->client = client.low >> 32;
+    exchange->path = exchange->syn_path = *path;
+}
+
 /* Raises an event that the caller has filled in. A full ring is counted, and the manager does not depend on events. */
 static __noinline void report(struct onvm_event *event) {
     if (bpf_ringbuf_output(&events, event, sizeof *event, 0)) count(ONVM_COUNTER_EVENT_LOST);

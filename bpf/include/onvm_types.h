@@ -195,12 +195,14 @@ struct onvm_exchange {
     __u32 acknowledged; /* and after what the client has got; kept where answers go by the client's path */
     __u16 client_port;
     __u16 local_port;
-    __u32 client; /* a word of the client's address that tells hosts of one prefix apart */
+    __u32 client;              /* a word of the client's address that tells hosts of one prefix apart */
+    struct onvm_path path;     /* by which the client last acknowledged what it was sent */
+    struct onvm_path syn_path; /* by which its last SYN came: where a SYN,ACK goes, and nothing else */
 };
 struct onvm_exchanges {
     struct onvm_exchange entries[ONVM_EXCHANGES];
 };
-_Static_assert(sizeof(struct onvm_exchange) == 16, "no hidden padding");
+_Static_assert(sizeof(struct onvm_exchange) == 56, "no hidden padding");
 #define ONVM_SEND_WINDOW (1U << 24) /* more than an NF has on its way to a client, bytes */
 
 /* Map `slot_vlans`: the VLANs by which clients of a slot that serves all have come. Value: when, coarse nanoseconds. */
