@@ -155,7 +155,12 @@ let package = Package(
             [
                 "ControlAPI", "Handover", "Linux", "Manager", "XSK", .product(name: "Logging", package: "swift-log"),
             ]),
-        tests("KernelTests", ["BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "TestSupport", "XSK"]),
+        tests(
+            "KernelTests",
+            [
+                "BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "TestSupport", "XSK",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         fuzzing(),
     ]
 )

@@ -42,7 +42,9 @@ struct departure {
     struct onvm_service *service;
     __u32 generation;
     __u32 kind; /* ONVM_SLOT_… */
-    __u32 by_path;
+    __u32 has_path;              /* `path` is a way by which its receiver's frames came */
+    __u32 by_path;               /* and the one to take; otherwise the neighbour below */
+    struct bpf_redir_neigh next; /* the next hop on the kernel's route; family 0: bpf_redirect_neigh looks it up */
 };
 
 /*
@@ -143,6 +145,7 @@ static __always_inline __u32 use_path(struct departure *departure, const struct 
     if (exchange && continues(departure, exchange))
         known = departure->packet.tcp_flags & TCP_SYN ? &exchange->syn_path : &exchange->path;
     departure->path = *known;
+    departure->has_path = 1;
     departure->by_path = known->vlan || departure->service->flags & ONVM_SERVICE_RETURN_PATH;
     return ONVM_OUTCOME_EGRESS_SENT;
 }
@@ -180,16 +183,15 @@ static __always_inline __u32 check_bound(struct departure *departure) {
 static __always_inline __u32 check_sole(struct departure *departure) {
     struct onvm_path *path = &departure->path;
     departure->by_path = path->vlan || departure->service->flags & ONVM_SERVICE_RETURN_PATH;
-    path->port = departure->slot->path.port;
-    if (!departure->by_path) return ONVM_OUTCOME_EGRESS_SENT;
     struct onvm_mac mac = {};
     __builtin_memcpy(mac.bytes, path->local_mac, 6);
     __u32 *port = bpf_map_lookup_elem(&port_macs, &mac);
-    if (!port || path->client_mac[0] & 1) return ONVM_OUTCOME_EGRESS_LINK;
-    path->port = *port;
+    departure->has_path = port != 0;
+    path->port = port ? *port : departure->slot->path.port;
+    if (departure->by_path && !port) return ONVM_OUTCOME_EGRESS_LINK;
     if (!path->vlan) return ONVM_OUTCOME_EGRESS_SENT;
     struct onvm_vlan_key key = {
-        .slot = departure->id, .generation = departure->generation, .port = *port, .vlan = path->vlan};
+        .slot = departure->id, .generation = departure->generation, .port = path->port, .vlan = path->vlan};
     return bpf_map_lookup_elem(&slot_vlans, &key) ? ONVM_OUTCOME_EGRESS_SENT : ONVM_OUTCOME_EGRESS_LINK;
 }
 
@@ -241,13 +243,18 @@ static __always_inline void note_handshake(struct onvm_slot *slot, const struct 
     __sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_ANSWERED);
 }
 
+/* RFC 9293 §3.4: what the segment takes of the sequence numbers. */
+static __always_inline __u32 sequence_space(const struct packet *packet) {
+    return packet->length - ip_header_length(packet) - packet->header_length
+        + ((packet->tcp_flags & (TCP_SYN | TCP_FIN)) != 0);
+}
+
 /* Remembers how far the NF has got in a conversation: what a client can acknowledge, what an ICMP error can quote. */
 static __always_inline void note_exchange(const struct departure *departure) {
     const struct packet *packet = &departure->packet;
     struct onvm_exchange *exchange = exchange_of(departure);
     if (!exchange || packet->tcp_flags & TCP_RST) return;
-    __u32 next = packet->sequence + packet->length - ip_header_length(packet) - packet->header_length
-        + ((packet->tcp_flags & (TCP_SYN | TCP_FIN)) != 0);
+    __u32 next = packet->sequence + sequence_space(packet);
     if (continues(departure, exchange) && !(packet->tcp_flags & TCP_SYN)) {
         /* Not back for what is sent again. */
         if ((__s32)(next - exchange->sent_next) > 0) exchange->sent_next = next;
@@ -259,16 +266,31 @@ static __always_inline void note_exchange(const struct departure *departure) {
     exchange->sent_next = next;
 }
 
+/* Whether all of the segment was on its way before: nobody answered. */
+static __always_inline int is_sent_again(const struct departure *departure) {
+    struct onvm_exchange *exchange = exchange_of(departure);
+    if (!exchange || !continues(departure, exchange)) return 0;
+    __u32 byte_count = sequence_space(&departure->packet);
+    return byte_count && (__s32)(departure->packet.sequence + byte_count - exchange->sent_next) <= 0;
+}
+
 /*
- * The device that the kernel's routes lead out of, if it is one of ours. With one port there is nothing to ask: the look-up
- * of bpf_redirect_neigh finds the next hop on it. The kernel answers for the port's own view only if the port forwards.
+ * Asks the kernel's routes where the packet goes: out of a port, to a neighbour. One that the kernel has not resolved yet
+ * is reached where the client's own frames came from, so that floods from addresses that do not exist cannot fill up the
+ * neighbour table; but what has to be sent again waits for the kernel to ask (ARP, NDP): the neighbour may have changed.
  */
-static __always_inline __u32 routed_port(struct __sk_buff *skb, const struct departure *departure) {
-    __u32 zero = 0, device = departure->path.port;
+static __always_inline __u32 find_way(struct __sk_buff *skb, struct departure *departure) {
+    __u32 zero = 0;
     struct onvm_settings *current = bpf_map_lookup_elem(&settings, &zero);
-    if (!current || current->port_count < 2) return device;
+    if (departure->by_path) return ONVM_OUTCOME_EGRESS_SENT;
+    if (!current || !current->route_device) goto unasked;
     const struct packet *packet = &departure->packet;
-    struct bpf_fib_lookup lookup = {.ifindex = device, .l4_protocol = packet->protocol};
+    struct bpf_fib_lookup lookup = {
+        .ifindex = current->route_device,
+        .l4_protocol = packet->protocol,
+        .sport = packet->source_port,
+        .dport = packet->destination_port,
+    };
     if (!packet->is_ipv6) {
         lookup.family = AF_INET;
         lookup.ipv4_src = packet->source.low >> 32;
@@ -279,10 +301,22 @@ static __always_inline __u32 routed_port(struct __sk_buff *skb, const struct dep
         __builtin_memcpy(lookup.ipv6_dst, &packet->destination, 16);
     }
     long result = bpf_fib_lookup(skb, &lookup, sizeof lookup, 0);
-    if (result == BPF_FIB_LKUP_RET_FWD_DISABLED) return device;
-    if (result != BPF_FIB_LKUP_RET_SUCCESS && result != BPF_FIB_LKUP_RET_NO_NEIGH) return 0;
-    device = lookup.ifindex;
-    return bpf_map_lookup_elem(&ports, &device) ? device : 0;
+    if (result == BPF_FIB_LKUP_RET_FWD_DISABLED) goto unasked;
+    if (result != BPF_FIB_LKUP_RET_SUCCESS && result != BPF_FIB_LKUP_RET_NO_NEIGH) return ONVM_OUTCOME_EGRESS_NO_ROUTE;
+    __u32 device = lookup.ifindex;
+    if (!bpf_map_lookup_elem(&ports, &device)) return ONVM_OUTCOME_EGRESS_NO_ROUTE;
+    int is_resolved = result == BPF_FIB_LKUP_RET_SUCCESS;
+    if (!is_resolved && departure->has_path && device == departure->path.port && !is_sent_again(departure)) {
+        departure->by_path = 1;
+        return ONVM_OUTCOME_EGRESS_SENT;
+    }
+    departure->path.port = device;
+    departure->next.nh_family = lookup.family;
+    __builtin_memcpy(departure->next.ipv6_nh, lookup.ipv6_dst, 16);
+    return ONVM_OUTCOME_EGRESS_SENT;
+unasked:
+    /* Then bpf_redirect_neigh asks for itself, with the client's port as the only way out. */
+    return departure->path.port ? ONVM_OUTCOME_EGRESS_SENT : ONVM_OUTCOME_EGRESS_NO_ROUTE;
 }
 
 /* Whether each packet that the buffer becomes fits the device. Longer ones have been known to hang network cards. */
@@ -344,8 +378,9 @@ SEC("tc") int egress(struct __sk_buff *skb) {
     __u32 outcome = parse_outgoing(skb, &departure);
     if (outcome == ONVM_OUTCOME_EGRESS_SENT) outcome = check(&departure);
     if (outcome != ONVM_OUTCOME_EGRESS_SENT) return refuse(&departure, outcome);
-    __u32 port = departure.by_path ? departure.path.port : routed_port(skb, &departure);
-    if (!port) return refuse(&departure, ONVM_OUTCOME_EGRESS_NO_ROUTE);
+    outcome = find_way(skb, &departure);
+    if (outcome != ONVM_OUTCOME_EGRESS_SENT) return refuse(&departure, outcome);
+    __u32 port = departure.path.port;
     if (!fits(skb, &departure.packet, port)) return refuse(&departure, ONVM_OUTCOME_EGRESS_LENGTH);
     if (!within_rate(departure.slot, skb->len)) return refuse(&departure, ONVM_OUTCOME_EGRESS_RATE);
 
@@ -358,7 +393,8 @@ SEC("tc") int egress(struct __sk_buff *skb) {
         verdict = bpf_redirect(port, 0);
     } else {
         if (skb->vlan_present && bpf_skb_vlan_pop(skb)) return refuse(&departure, ONVM_OUTCOME_EGRESS_LINK);
-        verdict = bpf_redirect_neigh(port, 0, 0, 0);
+        int is_known = departure.next.nh_family != 0;
+        verdict = bpf_redirect_neigh(port, is_known ? &departure.next : 0, is_known ? sizeof departure.next : 0, 0);
     }
     count(ONVM_COUNTER_EGRESS_SENT);
     struct onvm_slot_counters *values = bpf_map_lookup_elem(&slot_counters, &departure.id);

@@ -3,6 +3,7 @@ import CLinux
 import Foundation
 import Glibc
 import Linux
+import Logging
 import TestSupport
 import Testing
 import XSK
@@ -70,6 +71,14 @@ final class LiveBed {
             try Self.ip("link", "set", device, "up", in: host)
         }
         return try LiveSlot(hostIndex: unsafe if_nametoindex(near), nfIndex: unsafe if_nametoindex(far))
+    }
+
+    /// What `SlotDevices.createRouteDevice` makes.
+    func makeRouteDevice() throws -> UInt32 {
+        let names = SlotDeviceNames(instance: "live", firstNumber: 900)
+        let log = Logger(label: "live") { _ in SwiftLogNoOpLogHandler() }
+        return try SlotDevices(names: names, settings: SlotDeviceSettings(mtu: 1500, hasTap: false), log: log)
+            .createRouteDevice(slot: 0)
     }
 
     /// A packet socket on a device of a namespace.

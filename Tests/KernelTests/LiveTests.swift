@@ -202,6 +202,64 @@ struct LiveTests {
         #expect(try value(steering, "egress_drop_destination") == 2)
     }
 
+    /// A slot bound to a client beyond a router, answered by the kernel's routes.
+    private func routed(_ bed: LiveBed, _ steering: Steering, _ syn: PacketBuilder) throws -> LiveSlot {
+        try steering.setRouteDevice(index: try bed.makeRouteDevice())
+        _ = try steering.attach(port: bed.port())
+        try define(steering, returnsByPath: false)
+        let slot = try bed.makeSlot(0)
+        try steering.admit(slot.attachment(0, service: Self.service))
+        try steering.offer(slot: 0, service: Self.service)
+        return slot
+    }
+
+    @Test("the next hop is the router's that the kernel's routes name, and a router that takes over is followed at once")
+    func failover() throws {
+        let bed = try LiveBed()
+        let steering = try steering()
+        defer { try? steering.tearDown() }
+        let syn = try syn(bed, from: "10.98.0.7")
+        try LiveBed.ip("route", "add", "10.98.0.0/16", "via", "10.99.0.254", "dev", "port0", in: bed.host)
+        try LiveBed.ip("neigh", "add", "10.99.0.254", "lladdr", "2:0:0:0:0:71", "dev", "port0", in: bed.host)
+        let slot = try routed(bed, steering, syn)
+        let wire = try bed.tap("client0", in: bed.client)
+        try wire.send(syn)
+        #expect(slot.receive() == syn.bytes)
+        for number: UInt8 in [0x71, 0x72] {
+            let mac = "2:0:0:0:0:" + String(number, radix: 16)
+            try LiveBed.ip("neigh", "replace", "10.99.0.254", "lladdr", mac, "dev", "port0", in: bed.host)
+            let expected = syn.answer().with { $0.destinationMAC = [2, 0, 0, 0, 0, number] }.bytes
+            try slot.output.send(syn.answer())
+            #expect(wire.receive { $0 == expected } != nil)
+        }
+        // No route, no way out: counted, and no violation of the NF.
+        try LiveBed.ip("route", "del", "10.98.0.0/16", in: bed.host)
+        try slot.output.send(syn.answer())
+        #expect(wire.receive(milliseconds: 100) { $0.dropFirst(12) == syn.answer().bytes.dropFirst(12) } == nil)
+        #expect(try value(steering, "egress_drop_no_route") == 1)
+        // A route that leads out of something else than a port is none.
+        try LiveBed.ip("route", "add", "10.98.0.0/16", "dev", "lo", in: bed.host)
+        try slot.output.send(syn.answer())
+        #expect(try value(steering, "egress_drop_no_route") == 2)
+    }
+
+    @Test("a neighbour that the kernel does not know is answered where it came from; the kernel asks once that fails")
+    func unresolved() throws {
+        let bed = try LiveBed()
+        let steering = try steering()
+        defer { try? steering.tearDown() }
+        let syn = try syn(bed, from: "10.99.0.20")
+        let slot = try routed(bed, steering, syn)
+        let wire = try bed.tap("client0", in: bed.client)
+        try wire.send(syn)
+        #expect(slot.receive() == syn.bytes)
+        func isRequest(_ frame: [UInt8]) -> Bool { frame[12] == 8 && frame[13] == 6 && Array(frame[38..<42]) == [10, 99, 0, 20] }
+        try slot.output.send(syn.answer())
+        #expect(wire.receive { $0 == syn.answer().bytes || isRequest($0) } == syn.answer().bytes)
+        try slot.output.send(syn.answer())
+        #expect(wire.receive(isRequest) != nil)
+    }
+
     @Test("a foreign XDP program is named and stays")
     func foreign() throws {
         let bed = try LiveBed()

@@ -228,7 +228,7 @@ struct onvm_settings {
     __u8 has_wildcards; /* 0 spares foreign packets a second look at `endpoints` */
     __u8 pad[3];
     __u32 hash_seed; /* secret: nobody outside may aim at a bucket, or choose whom to share with */
-    __u32 port_count;
+    __u32 route_device; /* ifindex of a device that forwards: from there the kernel answers what its routes say */
 };
 _Static_assert(sizeof(struct onvm_settings) == 16, "no hidden padding");
 

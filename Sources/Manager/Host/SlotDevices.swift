@@ -77,6 +77,28 @@ final class SlotDevices: SlotDeviceMaker {
         return devices
     }
 
+    /// Makes the device that the egress program asks for routes in the name of; it is never up. It has the names, alias and
+    /// group of a slot that there is not, so that it is removed with the others.
+    func createRouteDevice(slot: UInt32) throws -> UInt32 {
+        let pair = VethPair(
+            host: names.host(slot), networkFunction: names.networkFunction(slot), mtu: settings.mtu,
+            group: names.group(of: slot))
+        let indices = try netlink.createVethPairs([pair])[0]
+        do {
+            for index in [indices.host, indices.networkFunction] {
+                var change = LinkChange(index: index)
+                change.alias = names.alias
+                try netlink.change([change])
+            }
+            try writeFile("/proc/sys/net/ipv4/conf/\(pair.host)/forwarding", "1")
+            if hasIPv6 { try writeFile("/proc/sys/net/ipv6/conf/\(pair.host)/forwarding", "1") }
+        } catch {
+            try? netlink.deleteLinks(indices: [indices.host])
+            throw error
+        }
+        return indices.host
+    }
+
     /// What it makes goes with the last descriptor, so a failure needs no clean-up.
     private func makeTap(_ slot: UInt32) throws -> SlotTap {
         let name = names.tap(slot)

@@ -75,6 +75,7 @@ extension RunningInstance {
         }
         let names = SlotDeviceNames.free(instance: options.topology.instance, among: try hostPorts.links())
         let devices = try SlotDevices(names: names, settings: SlotDeviceSettings(mtu: mtu, hasTap: features.tap), log: log)
+        try steering.setRouteDevice(index: try devices.createRouteDevice(slot: state.slotCount))
         var granted: Grant.Features = []
         if ports.contains(where: \.isVirtual) { granted.insert(.virtualPort) }
         if features.multiBuffer { granted.insert(.multiBuffer) }

@@ -89,7 +89,6 @@ public final class Steering {
         try maps.ports.update(port.index, onvm_mac(port.mac))
         try maps.portMACs.update(onvm_mac(port.mac), port.index)
         ports[port.name] = AttachedPort(port, link: link)
-        try updateSettings { $0.port_count = UInt32(ports.count) }
         return mode
     }
 
@@ -100,7 +99,6 @@ public final class Steering {
         pins.unpin("port_\(port.interface.index)")
         try maps.ports.remove(port.interface.index)
         try maps.portMACs.remove(onvm_mac(port.interface.mac))
-        try updateSettings { $0.port_count = UInt32(ports.count) }
         nativeRefusals[name] = nil
     }
 
