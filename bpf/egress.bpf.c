@@ -269,9 +269,11 @@ static __always_inline void note_exchange(const struct departure *departure) {
 /* Whether all of the segment was on its way before: nobody answered. */
 static __always_inline int is_sent_again(const struct departure *departure) {
     struct onvm_exchange *exchange = exchange_of(departure);
-    if (!exchange || !continues(departure, exchange)) return 0;
+    if (!exchange || !continues(departure, exchange) || is_silent(exchange)) return 0;
     __u32 byte_count = sequence_space(&departure->packet);
-    return byte_count && (__s32)(departure->packet.sequence + byte_count - exchange->sent_next) <= 0;
+    __s32 ahead = departure->packet.sequence + byte_count - exchange->sent_next;
+    /* A SYN of another connection with the same ports has nothing to do with what was sent before. */
+    return departure->packet.tcp_flags & TCP_SYN ? !ahead : byte_count && ahead <= 0;
 }
 
 /*
@@ -299,6 +301,11 @@ static __always_inline __u32 find_way(struct __sk_buff *skb, struct departure *d
         lookup.family = AF_INET6;
         __builtin_memcpy(lookup.ipv6_src, &packet->source, 16);
         __builtin_memcpy(lookup.ipv6_dst, &packet->destination, 16);
+    }
+    /* RFC 4291 §2.5.6: link-local addresses are never routed (and not looked up). They are where they came from. */
+    if (packet->is_ipv6 && (bpf_ntohl(lookup.ipv6_dst[0]) & 0xffc00000) == 0xfe800000) {
+        departure->by_path = departure->has_path;
+        return departure->has_path ? ONVM_OUTCOME_EGRESS_SENT : ONVM_OUTCOME_EGRESS_NO_ROUTE;
     }
     long result = bpf_fib_lookup(skb, &lookup, sizeof lookup, 0);
     if (result == BPF_FIB_LKUP_RET_FWD_DISABLED) goto unasked;

@@ -77,7 +77,7 @@ static __always_inline int returns_by_path(const struct arrival *arrival) {
  * client's frames cannot know that, and so cannot turn its answers away.
  */
 static __always_inline int acknowledges(const struct packet *packet, struct onvm_exchange *exchange) {
-    if (!(packet->tcp_flags & TCP_ACK) || packet->tcp_flags & TCP_RST) return 0;
+    if (!(packet->tcp_flags & TCP_ACK) || packet->tcp_flags & TCP_RST || is_silent(exchange)) return 0;
     __u32 outstanding = exchange->sent_next - exchange->acknowledged;
     if (exchange->sent_next - packet->acknowledgment > outstanding) return 0;
     if (exchange->acknowledged != packet->acknowledgment) exchange->acknowledged = packet->acknowledgment;

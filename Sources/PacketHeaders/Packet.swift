@@ -112,7 +112,12 @@ public enum PacketFault: UInt8, Sendable, BitwiseCopyable {
                 transportProtocol = frame.bigEndian(at: transport)
                 transport &+= 8 &+ Int(frame.bigEndian(UInt8.self, at: transport &+ 1)) &* 8
                 guard transport <= end else { return .malformedIPv6 }
-            case 44: return .fragment
+            case 44:
+                guard transport &+ 8 <= end else { return .malformedIPv6 }
+                // No offset and no more to come: an atomic fragment, which is a whole packet (RFC 6946).
+                guard frame.bigEndian(UInt16.self, at: transport &+ 2) & 0xFFF9 == 0 else { return .fragment }
+                transportProtocol = frame.bigEndian(at: transport)
+                transport &+= 8
             default: return nil
             }
         }

@@ -254,10 +254,26 @@ struct LiveTests {
         try wire.send(syn)
         #expect(slot.receive() == syn.bytes)
         func isRequest(_ frame: [UInt8]) -> Bool { frame[12] == 8 && frame[13] == 6 && Array(frame[38..<42]) == [10, 99, 0, 20] }
-        try slot.output.send(syn.answer())
-        #expect(wire.receive { $0 == syn.answer().bytes || isRequest($0) } == syn.answer().bytes)
-        try slot.output.send(syn.answer())
+        // Of any sequence number: at first there is nothing to compare it with.
+        let answer = syn.answer(sequence: 0xC000_0000)
+        try slot.output.send(answer)
+        #expect(wire.receive { $0 == answer.bytes || isRequest($0) } == answer.bytes)
+        try slot.output.send(answer)
         #expect(wire.receive(isRequest) != nil)
+    }
+
+    @Test("a client with a link-local address is answered where it came from, by routes or not")
+    func linkLocal() throws {
+        let bed = try LiveBed()
+        let steering = try steering()
+        defer { try? steering.tearDown() }
+        let syn = try syn(bed, from: "fe80::77").with { $0.destination = PacketBuilder.address("fd99::1") }
+        let slot = try routed(bed, steering, syn)
+        let wire = try bed.tap("client0", in: bed.client)
+        try wire.send(syn)
+        #expect(slot.receive() == syn.bytes)
+        try slot.output.send(syn.answer())
+        #expect(wire.receive { $0 == syn.answer().bytes } != nil)
     }
 
     @Test("a foreign XDP program is named and stays")

@@ -89,11 +89,32 @@ import Testing
         #expect(faultAfter(isIPv6: true) { $0[14] = 0x45 } == .malformedIPv6)
         #expect(faultAfter(isIPv6: true) { $0[18] = 0xFF } == .malformedIPv6)
         #expect(faultAfter(isIPv6: true) { $0[20] = 44 } == .fragment)
+        #expect(fragmentFault(0, 0) == nil, "an atomic fragment is a whole packet (RFC 6946)")
+        #expect(fragmentFault(0, 1) == .fragment, "more to come")
+        #expect(fragmentFault(0, 8) == .fragment, "an offset")
+        #expect(fragmentFault(0, 6) == nil, "reserved bits say nothing (RFC 8200 §4.5)")
+        #expect(fragmentFault(16, 0) == .fragment, "an offset")
         // A hop-by-hop header that reaches beyond the packet.
         #expect(
             faultAfter(isIPv6: true) {
                 $0[20] = 0; $0[55] = 200
             } == .malformedIPv6)
+    }
+
+    /// The segment behind a Fragment header (RFC 8200 §4.5) with these two bytes of offset and flags.
+    private func fragmentFault(_ first: UInt8, _ second: UInt8) -> PacketFault? {
+        var frame = segment(isIPv6: true)
+        frame.insert(contentsOf: [6, 0, first, second, 0, 0, 0, 7], at: 54)
+        frame[20] = 44
+        frame[19] += 8
+        var packet = Packet()
+        // Safe: bytes have no padding.
+        let fault = packet.parse(unsafe frame.span.bytes)
+        if fault == nil {
+            #expect(packet.transport == 62)
+            #expect(packet.transportProtocol == Packet.tcp)
+        }
+        return fault
     }
 
     /// Extension headers lead to the transport header; a chain without end is refused.

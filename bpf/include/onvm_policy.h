@@ -155,6 +155,11 @@ static __always_inline void begin_exchange(
     exchange->path = exchange->syn_path = *path;
 }
 
+/* Nothing was sent yet since steer saw the client's SYN. */
+static __always_inline int is_silent(const struct onvm_exchange *exchange) {
+    return !exchange->sent_next && !exchange->acknowledged;
+}
+
 /* Raises an event that the caller has filled in. A full ring is counted, and the manager does not depend on events. */
 static __noinline void report(struct onvm_event *event) {
     if (bpf_ringbuf_output(&events, event, sizeof *event, 0)) count(ONVM_COUNTER_EVENT_LOST);
