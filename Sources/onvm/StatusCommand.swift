@@ -13,9 +13,9 @@ struct StatusCommand: ParsableCommand {
         try reportingFailures {
             let status = try fetchStatus(instance: instance.resolved)
             if json {
-                print(String(decoding: try ControlAPI.encode(status, pretty: true), as: UTF8.self))
+                show(String(decoding: try ControlAPI.encode(status, pretty: true), as: UTF8.self).escapingControlsOfJSON)
             } else {
-                print(StatusTable.text(of: status))
+                show(StatusTable.text(of: status))
             }
         }
     }
