@@ -45,13 +45,8 @@ public struct LogOutput: Equatable, Sendable {
 public struct LogSource: Equatable, Sendable {
     /// Who it is, in the manager's words: "web/7".
     public var name: String
-    /// A writer before this one read the pipe, and may have left it in the middle of a line.
-    public var isResumed: Bool
 
-    public init(name: String, isResumed: Bool) {
-        self.name = name
-        self.isResumed = isResumed
-    }
+    public init(name: String) { self.name = name }
 }
 
 /// What a log writer has done since it started.
@@ -105,7 +100,6 @@ public struct LogWriterClient: ~Copyable {
     public func add(_ source: LogSource, descriptor: CInt) throws(Errno) {
         var writer = MessageWriter(kind: .logSource)
         writer.append(source.name)
-        writer.append(source.isResumed ? 1 as UInt8 : 0)
         try socket.send(writer.bytes, descriptors: [descriptor])
     }
 
@@ -163,9 +157,8 @@ public struct LogWriterServer: ~Copyable {
             return .output(output, descriptor: descriptor)
         case .logSource:
             let name = try reader.text()
-            let isResumed: UInt8 = try reader.integer()
             guard let descriptor = message.takeDescriptor() else { throw .missingDescriptor("pipe") }
-            return .source(LogSource(name: name, isResumed: isResumed != 0), descriptor: descriptor)
+            return .source(LogSource(name: name), descriptor: descriptor)
         case let kind: throw .unexpectedMessage("\(kind)")
         }
     }

@@ -8,8 +8,8 @@ public struct LogLines {
     private let name: [UInt8]
     /// The beginning of a line whose end has not come.
     private var partial: [UInt8] = []
-    /// What comes up to the next end of a line belongs to one that is not wanted, or is in the log already.
-    private var skips: Bool
+    /// What comes up to the next end of a line belongs to one that is in the log already, cut.
+    private var skips = false
 
     /// Longer lines are cut. The access log of an NF has lines of 12,544 bytes at most; a line of standard error goes
     /// into its pipe whole or not at all (PIPE_BUF, pipe(7)), every byte of it escaped.
@@ -22,7 +22,6 @@ public struct LogLines {
         let text = Array(source.name.utf8.prefix(80))
         unsafe text.withUnsafeBytes { unsafe _ = Self.append($0, to: &name) }
         self.name = name
-        skips = source.isResumed && form == .access
     }
 
     /// Takes what was read. `stamp` is the time, for lines that begin with it.

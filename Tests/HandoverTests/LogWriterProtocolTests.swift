@@ -12,7 +12,7 @@ import Testing
         let file = try FileDescriptor(opening: "/dev/null", flags: O_RDONLY)
         let start = LogStart(form: .errors, userID: 1 << 31, bytesPerSecond: 7, burstByteCount: .max)
         let output = LogOutput(byteCount: 5, byteCountLimit: .max)
-        let source = LogSource(name: "wéb/7", isResumed: true)
+        let source = LogSource(name: "wéb/7")
         try manager.start(start)
         try manager.setOutput(output, descriptor: file.rawValue)
         try manager.add(source, descriptor: file.rawValue)

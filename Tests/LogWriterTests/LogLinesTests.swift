@@ -11,8 +11,8 @@ import Testing
         var buffer: LogBuffer
         var counts = LogCounts()
 
-        init(_ form: LogForm, name: String = "web/7", isResumed: Bool = false) {
-            lines = LogLines(form: form, source: LogSource(name: name, isResumed: isResumed))
+        init(_ form: LogForm, name: String = "web/7") {
+            lines = LogLines(form: form, source: LogSource(name: name))
             buffer = LogBuffer(form: form)
         }
 
@@ -121,13 +121,5 @@ import Testing
         errors.finish()
         #expect(errors.text == "12:00:00.000 nf web/7: last words\n")
         #expect(errors.counts.cut == 0)
-    }
-
-    /// A writer that takes over a pipe does not show the end of a line as a line.
-    @Test func aResumedAccessLogBeginsWithAWholeLine() {
-        var log = Log(.access, isResumed: true)
-        log.take("rest of a ")
-        log.take("line\nnext\n")
-        #expect(log.text == "next nf=web/7\n")
     }
 }

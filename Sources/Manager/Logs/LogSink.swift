@@ -72,8 +72,6 @@ final class LogSink {
     private struct Source {
         let name: String
         let readEnd: FileDescriptorBox
-        /// A writer had it.
-        var wasSent = false
     }
 
     init(
@@ -263,9 +261,7 @@ final class LogSink {
             isOutputUnsent = false
             while let id = unsent.first {
                 if let source = sources[id] {
-                    try writer.client.add(
-                        LogSource(name: source.name, isResumed: source.wasSent), descriptor: source.readEnd.rawValue)
-                    sources[id]?.wasSent = true
+                    try writer.client.add(LogSource(name: source.name), descriptor: source.readEnd.rawValue)
                 }
                 if orphans.remove(id) != nil { sources[id] = nil }
                 unsent.removeFirst()

@@ -92,6 +92,9 @@ public struct NFStart: ~Copyable {
     /// The channel to the manager.
     public var channelDescriptor: CInt { manager.socket.descriptor.rawValue }
 
+    /// The pipe of the access log, or -1.
+    public var logDescriptor: CInt { log }
+
     /// Says that the NF is ready and waits until frames may come. False: it is to end instead.
     public func waitForWord() throws(NFStartError) -> Bool {
         do {
