@@ -5,7 +5,9 @@ public import Handover
 /// is, so no line can be forged and no terminal be spoken to.
 public struct LogLines {
     private let form: LogForm
-    private let name: [UInt8]
+    /// Whose a line is, after the time at its beginning or at its end.
+    private let prefix: [UInt8]
+    private let suffix: [UInt8]
     /// The beginning of a line whose end has not come.
     private var partial: [UInt8] = []
     /// What comes up to the next end of a line belongs to one that is in the log already, cut.
@@ -21,7 +23,8 @@ public struct LogLines {
         var name: [UInt8] = []
         let text = Array(source.name.utf8.prefix(80))
         unsafe text.withUnsafeBytes { unsafe _ = Self.append($0, to: &name) }
-        self.name = name
+        prefix = form == .errors ? Array(" nf ".utf8) + name + Array(": ".utf8) : []
+        suffix = (form == .access ? Array(" nf=".utf8) + name : []) + [0x0A]
     }
 
     /// Takes what was read. `stamp` is the time, for lines that begin with it.
@@ -103,20 +106,14 @@ public struct LogLines {
         guard unsafe !line.isEmpty else { return }
         if form == .errors {
             output.bytes += stamp
-            output.bytes += Array(" nf ".utf8)
-            output.bytes += name
-            output.bytes += Array(": ".utf8)
+            output.bytes += prefix
         }
         if unsafe Self.append(line, to: &output.bytes) { counts.escaped &+= 1 }
         if isCut {
-            output.bytes += Array("...".utf8)
+            output.bytes += [0x2E, 0x2E, 0x2E]
             counts.cut &+= 1
         }
-        if form == .access {
-            output.bytes += Array(" nf=".utf8)
-            output.bytes += name
-        }
-        output.bytes.append(0x0A)
+        output.bytes += suffix
     }
 
     /// Appends what is printable ASCII as it is and every other byte as \xNN.

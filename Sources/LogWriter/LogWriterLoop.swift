@@ -148,18 +148,21 @@ import Linux
 
     private mutating func handleCommands() {
         for _ in 0..<Self.commandsInATurn {
-            do {
+            do throws(HandoverError) {
                 switch try manager.nextCommand() {
                 case .output(let output, let descriptor): change(to: output, descriptor)
                 case .source(let source, let descriptor): add(source, descriptor)
                 case .start: break
                 case nil: return
                 }
-            } catch {
-                // The manager is gone. Its NFs are not: their lines are written until the last one has ended.
+            } catch .peerGone {
+                // Its NFs are still there: their lines are written until the last one has ended.
                 forget(manager.socket.descriptor.rawValue)
                 isConnected = false
                 return
+            } catch {
+                // The manager sees the end, and starts another writer.
+                exit(70)
             }
         }
     }

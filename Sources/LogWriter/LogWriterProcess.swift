@@ -5,13 +5,17 @@ import Linux
 
 /// The process `onvm-nf --log-writer FD`: between NFs and a log that outlives them.
 ///
-/// It reads what NFs write, so it is as unprivileged as they are: a user of its own, no capability, empty namespaces, and
-/// no system calls but those that its loop makes. It can write to one descriptor, which it was handed open.
+/// It reads what NFs write, so it is as unprivileged as they are: a user of its own, no capability, empty namespaces,
+/// and no system calls but those that its loop makes. It can write to one descriptor, which it was handed open.
 public enum LogWriterProcess {
     /// Does not return if this process was started as a log writer.
     public static func runIfAsked() {
         let arguments = CommandLine.arguments
-        guard arguments.count == 3, arguments[1] == LogStart.option, let channel = CInt(arguments[2]), channel > 2 else { return }
+        guard arguments.count == 3, arguments[1] == LogStart.option else { return }
+        guard let channel = CInt(arguments[2]), channel > 2 else {
+            complain("onvm-nf: \(LogStart.option) is for 'onvm run', which starts it. It has no use by itself.\n")
+            exit(64)
+        }
         closeOthers(keeping: channel)
         // A terminal's Ctrl-C is for the manager, and a reader of the output that goes away is an error to count.
         _ = setsid()

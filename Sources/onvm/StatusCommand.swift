@@ -13,7 +13,8 @@ struct StatusCommand: ParsableCommand {
         try reportingFailures {
             let status = try fetchStatus(instance: instance.resolved)
             if json {
-                show(String(decoding: try ControlAPI.encode(status, pretty: true), as: UTF8.self).escapingControlsOfJSON)
+                let text = String(decoding: try ControlAPI.encode(status, pretty: true), as: UTF8.self)
+                print(text.escapingControlsOfJSON)
             } else {
                 show(StatusTable.text(of: status))
             }

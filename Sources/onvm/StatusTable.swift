@@ -39,8 +39,8 @@ enum StatusTable {
 
     /// The logs that NFs write; nil when there is none.
     static func logs(of status: Status) -> String? {
-        let all = status.services.compactMap { service in service.accessLog.map { (service.name, $0) } }
-            + [("every NF", status.manager.standardError)].compactMap { name, log in log.map { (name, $0) } }
+        var all = status.services.compactMap { service in service.accessLog.map { (service.name, $0) } }
+        if let errors = status.manager.standardError { all.append(("every NF", errors)) }
         guard !all.isEmpty else { return nil }
         let rows = all.map { name, log in
             [

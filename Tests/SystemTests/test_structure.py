@@ -32,8 +32,8 @@ ALLOWED = {
 }
 
 # No Foundation, no concurrency runtime, no logging.
-DATA_PLANE = ["Linux", "BPF", "XSK", "PacketHeaders", "TCPStack", "HTTP1", "Handover", "LogWriter", "NetworkFunction",
-              "NetworkFunctions", "onvm-nf"]
+DATA_PLANE = ["Linux", "BPF", "XSK", "PacketHeaders", "TCPStack", "HTTP1", "Handover", "LogWriter",
+              "NetworkFunction", "NetworkFunctions", "onvm-nf"]
 FORBIDDEN = re.compile(r"^\s*(?:public\s+|@\w+\s+)*import\s+(Foundation\w*|Dispatch|Logging|Yams|ArgumentParser|_Concurrency)\b",
                        re.MULTILINE)
 

@@ -54,7 +54,7 @@ private final class LineOutput: @unchecked Sendable {
     }
 
     private func put(_ level: Logger.Level, _ text: String) {
-        // A message may quote what a client, an NF or a file said: nothing in it may end the line or speak to a terminal.
+        // A message may quote what a client, an NF or a file said: nothing in it ends the line or speaks to a terminal.
         var line = Array("\(Self.clock) \(level.rawValue) \(text.escapingControls())".utf8)
         if line.count >= Self.byteCountLimit { line = line.prefix(Self.byteCountLimit - 4) + Array("...".utf8) }
         line.append(0x0A)

@@ -47,8 +47,8 @@ struct LogFile: Sendable {
     /// What the writer has to know of a file that `open` gave.
     func output(_ file: CInt) -> LogFileOutput {
         let information = Self.information(file)
-        let isFile = information?.kind == S_IFREG
-        return LogFileOutput(byteCount: isFile ? information?.byteCount ?? 0 : 0, byteCountLimit: isFile ? byteCountLimit : 0)
+        guard let information, information.kind == S_IFREG else { return LogFileOutput(byteCount: 0, byteCountLimit: 0) }
+        return LogFileOutput(byteCount: information.byteCount, byteCountLimit: byteCountLimit)
     }
 
     /// Makes room for a new file, if the path still leads to `current` and that has its size.
@@ -102,8 +102,8 @@ struct LogFileError: Error, CustomStringConvertible {
     init(_ path: String, _ problem: String) { description = "\(path): \(problem)" }
 }
 
-/// Opens a log file again, and renames it before if that is due, on a thread of its own: a disk that is slow makes nobody
-/// wait but its own log.
+/// Opens a log file again, and renames it before if that is due, on a thread of its own: a disk that is slow makes
+/// nobody wait but its own log.
 final class LogFileOpener {
     private let queue = DispatchQueue(label: "onvm.log")
     private let results: SequencedSocket

@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 import Linux
 
-/// A pipe from one NF to a log. The NF gets the write end; the read end is kept as long as the NF, for the log writer and
-/// for the one that takes its place.
+/// A pipe from one NF to a log. The NF gets the write end; the read end is kept as long as the NF, for the log writer
+/// and for the one that takes its place.
 final class LogPipe {
     private weak var sink: LogSink?
     private let id: UInt64

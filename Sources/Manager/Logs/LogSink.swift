@@ -32,12 +32,15 @@ final class LogSink {
     private var orphans: Set<UInt64> = []
     private(set) var retryAt: MonotonicTime?
     private var failures = 0
-    private var restarts: UInt64 = 0
+    var restarts: UInt64 = 0
     /// Of the writers before this one, and of NFs that ended.
-    private var past = LogCounts()
-    private var dropped: UInt64 = 0
+    var past = LogCounts()
+    var dropped: UInt64 = 0
     var rotations: UInt64 = 0
-    /// A file is being opened; `isAsked` when that is to be done once more.
+    /// The failure that was logged last, and when another may be.
+    private var notedFailure: Int32 = 0
+    private var nextNote = MonotonicTime.zero
+    /// A file is being opened, and perhaps once more after that.
     var isOpening = false
     var isAskedAgain = false
     var lastProblem: String?
@@ -47,6 +50,7 @@ final class LogSink {
         static let reportsPerTurn = 16
         /// A well-behaved writer reports once a second.
         static let reportsPerSecond = 200
+        static let noteMilliseconds = 1_000
         static let orphans = 256
         /// Lines of some milliseconds at full speed: for as long a log writer may wait for its turn on a busy host.
         static let accessPipeByteCount: CInt = 1 << 20
@@ -144,9 +148,11 @@ final class LogSink {
     }
 
     private func take(_ counts: LogCounts, of writer: Writer) {
-        let before = writer.counts.failure
         writer.counts = counts
-        guard counts.failure != before else { return }
+        // A writer that was taken over does not fill the manager's own log.
+        guard counts.failure != notedFailure, MonotonicTime.now >= nextNote else { return }
+        notedFailure = counts.failure
+        nextNote = .now + .milliseconds(Limit.noteMilliseconds)
         if counts.failure != 0 {
             log.error("\(title): \(Errno(rawValue: counts.failure)); lines are lost until it can be written again")
         } else {
@@ -278,47 +284,5 @@ final class LogSink {
         outputState = Self.state(of: descriptor, in: file)
         isOutputUnsent = true
         send()
-    }
-
-    /// An NF may say anything: at worst the sum stays at the largest number there is.
-    func add(dropped count: UInt64) {
-        let (sum, overflow) = dropped.addingReportingOverflow(count)
-        dropped = overflow ? .max : sum
-    }
-
-    // MARK: Status
-
-    /// - Parameter running: What the NFs that run now say of lines they gave up.
-    func status(dropped running: [UInt64]) -> LogStatus {
-        var counts = past
-        if let writer { counts.add(writer.counts) }
-        var status = LogStatus()
-        status.path = file?.path
-        status.lines = counts.lines
-        status.bytes = counts.bytes
-        status.escaped = counts.escaped
-        status.cut = counts.cut
-        status.throttled = counts.throttled
-        status.dropped = running.reduce(dropped) { sum, count in
-            let (sum, overflow) = sum.addingReportingOverflow(count)
-            return overflow ? .max : sum
-        }
-        status.rotations = rotations
-        status.writerPid = writer?.pid
-        status.writerRestarts = restarts
-        let failure = writer?.counts.failure ?? 0
-        status.error = failure != 0 ? "\(Errno(rawValue: failure))" : lastProblem
-        return status
-    }
-}
-
-extension LogCounts {
-    /// A writer that was taken over may say anything.
-    mutating func add(_ other: LogCounts) {
-        lines &+= other.lines
-        bytes &+= other.bytes
-        escaped &+= other.escaped
-        cut &+= other.cut
-        throttled &+= other.throttled
     }
 }

@@ -4,8 +4,8 @@ import Handover
 import Linux
 import Logging
 
-/// The logs of an instance: an access log a service that has one, and the standard error of all NFs. Each has a writer of
-/// its own, so that one on a slow disk holds up no other.
+/// The logs of an instance: an access log a service that has one, and the standard error of all NFs. Each has a writer
+/// of its own, so that one on a slow disk holds up no other.
 final class LogSinks {
     private let executable: String
     private let userID: UInt32

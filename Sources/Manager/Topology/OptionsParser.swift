@@ -104,7 +104,8 @@ struct OptionsParser {
     /// How much of an access log there may be.
     private func limit(_ key: String, _ node: Node, _ service: inout Topology.Service) {
         guard service.accessLog != nil else {
-            reader.error("\(key) without an access_log", at: node.location, expected: "access_log with the path of a file")
+            reader.error(
+                "\(key) without an access_log", at: node.location, expected: "access_log with the path of a file")
             return
         }
         switch key {

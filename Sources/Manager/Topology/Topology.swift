@@ -56,7 +56,7 @@ extension Topology {
         public var transmit = Transmit.tap
         public var umem = UMEM()
         public var cores: [Int] = []
-        /// Handed to the NF, in the file's order. Without `root` and `access_log`, which become descriptors.
+        /// Handed to the NF, in the file's order. Without `root` and `access_log`…, which become descriptors.
         public var options: [Option] = []
         /// The document root, an absolute path.
         public var root: String?
