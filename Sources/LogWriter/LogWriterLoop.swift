@@ -21,6 +21,8 @@ import Linux
     private var nextReport: UInt64 = 0
     /// When to try again to write; nil while the output takes what it is given.
     private var retryAt: UInt64?
+    /// When the manager may be asked for another file.
+    private var nextFile: UInt64 = 0
     private var isConnected = true
     /// What is read goes there first. It lives as long as the process.
     private let chunk: UnsafeMutableRawBufferPointer
@@ -33,6 +35,7 @@ import Linux
     }
 
     private static var second: UInt64 { 1_000_000_000 }
+    private static var fileInterval: UInt64 { second / 50 }
     private static var commandsInATurn: Int { 64 }
 
     init(
@@ -131,6 +134,12 @@ import Linux
             file.byteCount &+= UInt64(count)
         }
         guard file.byteCountLimit > 0, file.byteCount >= file.byteCountLimit else { return }
+        // Files that are full at once keep nobody but their own log busy.
+        guard now >= nextFile else {
+            retryAt = nextFile
+            return
+        }
+        nextFile = now &+ Self.fileInterval
         retryAt = now &+ Self.second
         try? manager.reportFull()
     }
