@@ -83,6 +83,7 @@ let package = Package(
         dataPlane("TCPStack", ["PacketHeaders"], exclude: ["README.md"]),
         dataPlane("HTTP1"),
         dataPlane("Handover", ["Linux", "XSK"]),
+        dataPlane("LogWriter", ["CLinux", "Handover", "Linux"]),
         dataPlane("NetworkFunction", ["CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
         dataPlane(
             "NetworkFunctions", ["CLinux", "HTTP1", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack"],
@@ -108,7 +109,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "onvm-nf",
-            dependencies: ["Handover", "Linux", "NetworkFunction", "NetworkFunctions"],
+            dependencies: ["Handover", "Linux", "LogWriter", "NetworkFunction", "NetworkFunctions"],
             swiftSettings: swiftSettings,
             // No shared Swift runtime to find or map: a forked NF shares every code page with its zygote.
             linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
@@ -135,6 +136,7 @@ let package = Package(
         library("TestSupport", ["Linux", "PacketHeaders", "TCPStack", "XSK"]),
         tests("LinuxTests", ["CLinux", "Linux", "TestSupport"]),
         tests("HandoverTests", ["Handover", "Linux", "TestSupport", "XSK"]),
+        tests("LogWriterTests", ["Handover", "LogWriter"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
         tests(

@@ -32,12 +32,14 @@ public struct ManagerStatus: Codable, Equatable, Sendable {
     /// The named network namespace it runs in; nil for the one it was started in.
     public var netns: String?
     public var state: State
+    /// What NFs write to their standard error, and where it goes.
+    public var standardError: LogStatus?
 
     public enum State: String, Codable, Sendable { case running, draining }
 
     public init(
         pid: Int32, zygotePid: Int32?, version: String, uptimeSeconds: Double, topology: String, netns: String?,
-        state: State
+        state: State, standardError: LogStatus? = nil
     ) {
         self.pid = pid
         self.zygotePid = zygotePid
@@ -46,6 +48,7 @@ public struct ManagerStatus: Codable, Equatable, Sendable {
         self.topology = topology
         self.netns = netns
         self.state = state
+        self.standardError = standardError
     }
 }
 
@@ -88,6 +91,8 @@ public struct ServiceStatus: Codable, Equatable, Sendable {
     public var counters: [String: UInt64]
     /// Why NF processes ended, by cause.
     public var ended: [String: UInt64]
+    /// Nil when it has none.
+    public var accessLog: LogStatus?
 
     public init(
         id: UInt8, name: String, function: String, listen: [String], isolation: String, idle: Int, bound: Int,

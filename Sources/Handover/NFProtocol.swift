@@ -48,18 +48,23 @@ public struct GrantDescriptors: Equatable, Sendable {
     public var telemetry: CInt
     /// The directory the service reads, opened O_PATH | O_DIRECTORY, or -1.
     public var root: CInt
-    /// Where an access log goes, opened O_APPEND, or -1.
+    /// The pipe an access log goes into, or -1.
     public var log: CInt
     /// The TAP device that frames leave by, or -1: they leave by the socket.
     public var tap: CInt
+    /// The pipe that is the NF's standard error, or -1: it keeps the one it has.
+    public var errors: CInt
 
-    public init(xsk: CInt, umem: CInt, telemetry: CInt, root: CInt = -1, log: CInt = -1, tap: CInt = -1) {
+    public init(
+        xsk: CInt, umem: CInt, telemetry: CInt, root: CInt = -1, log: CInt = -1, tap: CInt = -1, errors: CInt = -1
+    ) {
         self.xsk = xsk
         self.umem = umem
         self.telemetry = telemetry
         self.root = root
         self.log = log
         self.tap = tap
+        self.errors = errors
     }
 }
 
@@ -114,6 +119,10 @@ public struct NFChannel: ~Copyable {
             present |= 4
             list.append(descriptors.tap)
         }
+        if descriptors.errors >= 0 {
+            present |= 8
+            list.append(descriptors.errors)
+        }
         writer.append(present)
         try socket.send(writer.bytes, descriptors: list)
     }
@@ -161,8 +170,8 @@ public struct NFEnd: ~Copyable {
             mtu: try reader.integer(), features: Grant.Features(rawValue: try reader.integer()),
             configuration: try reader.text())
         let present: UInt8 = try reader.integer()
-        guard message.descriptorCount == 3 + (present & 7).nonzeroBitCount else {
-            throw .missingDescriptor("XSK, UMEM, telemetry, root, log or TAP")
+        guard message.descriptorCount == 3 + (present & 15).nonzeroBitCount else {
+            throw .missingDescriptor("XSK, UMEM, telemetry, root, log, TAP or errors")
         }
         var descriptors = GrantDescriptors(xsk: -1, umem: -1, telemetry: -1)
         descriptors.xsk = message.takeDescriptor() ?? -1
@@ -171,6 +180,7 @@ public struct NFEnd: ~Copyable {
         if present & 1 != 0 { descriptors.root = message.takeDescriptor() ?? -1 }
         if present & 2 != 0 { descriptors.log = message.takeDescriptor() ?? -1 }
         if present & 4 != 0 { descriptors.tap = message.takeDescriptor() ?? -1 }
+        if present & 8 != 0 { descriptors.errors = message.takeDescriptor() ?? -1 }
         return (grant, descriptors)
     }
 

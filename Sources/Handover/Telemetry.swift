@@ -34,6 +34,8 @@ public enum TelemetryField: Int, CaseIterable, Sendable {
     // XDP_STATISTICS of the socket, as the kernel counts them.
     case xskRxDropped, xskRxInvalidDescriptors, xskTxInvalidDescriptors, xskRxRingFull, xskRxFillRingEmpty
     case xskTxRingEmpty
+    /// Lines of its access log that the pipe to the log writer did not take.
+    case logLinesDropped
 
     /// The drop causes, with the names that `status --json` gives them.
     public static let dropCauses: [(field: TelemetryField, name: String)] = [

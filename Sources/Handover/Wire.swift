@@ -62,6 +62,8 @@ enum MessageKind: UInt16 {
     case spawn = 1, spawned, exited, spawnFailed
     // Manager to NF, NF to manager.
     case grant = 16, ready, failed, run, drain, look
+    // Manager to log writer, log writer to manager.
+    case logStart = 64, logOutput, logSource, logReady, logCounts, logFull
 }
 
 /// What is wrong with a handover message or its sender.

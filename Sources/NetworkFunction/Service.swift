@@ -38,12 +38,16 @@ public protocol Service: ~Copyable {
     /// Requests served so far, for `onvm status`; 0 for a service that has no requests.
     var requestCount: UInt64 { get }
 
+    /// Lines of its log that nobody took, for `onvm status`.
+    var droppedLogLineCount: UInt64 { get }
+
     /// The manager wants this NF to end: finish what is under way on the connection, then close it.
     mutating func drain(_ connection: inout Connection, state: inout State)
 }
 
 extension Service where Self: ~Copyable {
     public var requestCount: UInt64 { 0 }
+    public var droppedLogLineCount: UInt64 { 0 }
     public mutating func acknowledged(_ connection: inout Connection, state: inout State) {}
     public mutating func timerFired(_ connection: inout Connection, state: inout State) {}
     public mutating func closed(_ connection: Connection, state: inout State, reason: CloseReason) {}

@@ -118,6 +118,7 @@ extension ServiceWorker where S: ~Copyable {
         telemetry[.framesFree] = UInt64(port.freeFrames)
         telemetry[.framesInFlight] = UInt64(port.frameCount - port.freeFrames)
         telemetry[.requests] = service.requestCount
+        telemetry[.logLinesDropped] = service.droppedLogLineCount
         telemetry[.kicks] = port.kicks &+ tap.writes
         telemetry[.kickRetries] = port.kickRetries &+ tap.retries
         // Who asks for the connections wants the counters of now, too.

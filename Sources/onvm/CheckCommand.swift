@@ -18,9 +18,9 @@ struct CheckCommand: ParsableCommand {
                     networkFunctions: NetworkFunctionProgram.names(path: networkFunctionProgram))
                 let (topology, warnings) = try Topology.load(path: file, host: host)
                 for warning in warnings { complain(warning.description) }
-                print(TopologySummary.text(of: topology, path: file))
+                show(TopologySummary.text(of: topology, path: file))
             }
-            print(try HostReport.make().text)
+            show(try HostReport.make().text)
         }
     }
 }

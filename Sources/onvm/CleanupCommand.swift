@@ -19,7 +19,7 @@ struct CleanupCommand: ParsableCommand {
                 try NetworkNamespace.enter(named: netns)
             }
             let report = try Leftovers.remove(instance: name)
-            print(
+            show(
                 report.isEmpty
                     ? "instance \(name) left nothing" : report.lines.map { "removed \($0)" }.joined(separator: "\n"))
         }

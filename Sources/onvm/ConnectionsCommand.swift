@@ -16,16 +16,16 @@ extension NFCommand {
             try reportingFailures {
                 if let slot {
                     let list = try fetchConnections(of: slot, instance: instance.resolved)
-                    print(json ? try text(list) : ConnectionTable.text(of: list))
+                    show(json ? try text(list) : ConnectionTable.text(of: list))
                 } else {
                     let functions = try fetchStatus(instance: instance.resolved).nfs
-                    print(json ? try text(functions) : StatusTable.connections(functions))
+                    show(json ? try text(functions) : StatusTable.connections(functions))
                 }
             }
         }
 
         private func text(_ value: some Encodable) throws -> String {
-            String(decoding: try ControlAPI.encode(value, pretty: true), as: UTF8.self)
+            String(decoding: try ControlAPI.encode(value, pretty: true), as: UTF8.self).escapingControlsOfJSON
         }
     }
 
@@ -47,7 +47,7 @@ extension NFCommand {
                         throw HostError("the NF of slot \(slot) shows no connection \(connection)")
                     }
                 }
-                print(shown.map(ConnectionTable.events).joined(separator: "\n\n"))
+                show(shown.map(ConnectionTable.events).joined(separator: "\n\n"))
             }
         }
     }

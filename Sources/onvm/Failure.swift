@@ -28,7 +28,12 @@ func reportingFailures(_ body: () throws -> Void) throws {
     }
 }
 
-func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+func complain(_ text: String) {
+    FileHandle.standardError.write(Data((text.escapingControls(keeping: "\n") + "\n").utf8))
+}
+
+/// Text for people. Names, reasons and paths in it come from files, clients and NFs: nothing speaks to the terminal.
+func show(_ text: String) { print(text.escapingControls(keeping: "\n")) }
 
 /// Options that several commands have.
 struct InstanceOption: ParsableArguments {

@@ -13,7 +13,7 @@ struct NFCommand: ParsableCommand {
 
         func run() throws {
             try reportingFailures {
-                print(StatusTable.networkFunctions(try fetchStatus(instance: instance.resolved).nfs))
+                show(StatusTable.networkFunctions(try fetchStatus(instance: instance.resolved).nfs))
             }
         }
     }

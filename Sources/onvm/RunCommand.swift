@@ -8,7 +8,8 @@ struct RunCommand: ParsableCommand {
         abstract: "Run a topology until told to stop.",
         discussion: """
             SIGTERM or SIGINT stops it: clients may finish what they do, then the host is restored. A second signal \
-            ends it at once. A port that has an XDP program of somebody else is refused; sharing a port with other programs \
+            ends it at once. SIGHUP opens the access logs again, for logrotate(8); a terminal that goes away sends it, \
+            too, and does not stop anything. A port that has an XDP program of somebody else is refused; sharing a port with other programs \
             (--coexist, through libxdp's dispatcher) is not part of this version.
             """)
 

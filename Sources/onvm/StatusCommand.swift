@@ -13,9 +13,10 @@ struct StatusCommand: ParsableCommand {
         try reportingFailures {
             let status = try fetchStatus(instance: instance.resolved)
             if json {
-                print(String(decoding: try ControlAPI.encode(status, pretty: true), as: UTF8.self))
+                let text = String(decoding: try ControlAPI.encode(status, pretty: true), as: UTF8.self)
+                print(text.escapingControlsOfJSON)
             } else {
-                print(StatusTable.text(of: status))
+                show(StatusTable.text(of: status))
             }
         }
     }

@@ -16,6 +16,7 @@ enum StatusTable {
                 status.ports.map { [$0.device, "\($0.index)", $0.driver, $0.mode, "\($0.queues)", "\($0.mtu)"] }
             ).text)
         parts.append(services(status.services))
+        if let logs = logs(of: status) { parts.append(logs) }
         parts.append(networkFunctions(status.nfs.filter { $0.state != .idle }))
         return parts.joined(separator: "\n\n")
     }
@@ -32,6 +33,24 @@ enum StatusTable {
         }
         let titles = [
             "SERVICE", "ID", "NF", "LISTEN", "ISOLATION", "IDLE", "BOUND", "STARTING", "MAX", "OVERFLOW",
+        ]
+        return Table(titles, rows).text
+    }
+
+    /// The logs that NFs write; nil when there is none.
+    static func logs(of status: Status) -> String? {
+        var all = status.services.compactMap { service in service.accessLog.map { (service.name, $0) } }
+        if let errors = status.manager.standardError { all.append(("every NF", errors)) }
+        guard !all.isEmpty else { return nil }
+        let rows = all.map { name, log in
+            [
+                log.path ?? "(standard error)", name, "\(log.lines)", "\(log.bytes)", "\(log.dropped)", "\(log.cut)",
+                "\(log.escaped)", "\(log.throttled)", log.writerPid.map(String.init) ?? "-", "\(log.writerRestarts)",
+                log.error ?? "",
+            ]
+        }
+        let titles = [
+            "LOG", "OF", "LINES", "BYTES", "DROPPED", "CUT", "ESCAPED", "THROTTLED", "WRITER", "RESTARTS", "ERROR",
         ]
         return Table(titles, rows).text
     }

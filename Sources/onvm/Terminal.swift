@@ -1,3 +1,4 @@
+import ControlAPI
 import Foundation
 
 /// A terminal that reports keys as they are pressed; `restore` gives it back as it was.
@@ -28,7 +29,8 @@ struct Terminal {
     /// Home, each line cleared to its end, the rest of the screen cleared: no flicker.
     func show(_ text: String) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        write("\u{1B}[H" + lines.map { $0 + "\u{1B}[K" }.joined(separator: "\r\n") + "\u{1B}[J")
+            .map { String($0).escapingControls() + "\u{1B}[K" }
+        write("\u{1B}[H" + lines.joined(separator: "\r\n") + "\u{1B}[J")
     }
 
     /// Waits for the time to pass; true when q or ctrl-C was pressed, or the terminal is gone.

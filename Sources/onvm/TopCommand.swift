@@ -20,7 +20,7 @@ struct TopCommand: ParsableCommand {
             let name = instance.resolved
             var view = TopView(previous: nil)
             guard isatty(STDOUT_FILENO) != 0 else {
-                return print(view.text(of: try fetchStatus(instance: name), rows: .max))
+                return show(view.text(of: try fetchStatus(instance: name), rows: .max))
             }
             let terminal = Terminal()
             defer { terminal.restore() }

@@ -13,14 +13,14 @@ func fuzzHandover(_ bytes: [UInt8]) {
     let message = Array(bytes.dropFirst())
     do {
         let watched = try WatchedDescriptor()
-        try handOver(message, descriptors: [CInt](repeating: watched.rawValue, count: Int(first & 7)), to: first >> 3 & 3)
+        try handOver(message, descriptors: [CInt](repeating: watched.rawValue, count: Int(first & 7)), to: first >> 3 & 7)
         require(watched.isClosedEverywhere(), "a descriptor is left open")
     } catch {
         // An empty message or too many bytes for the socket.
     }
 }
 
-/// Sends to one of the four ends, and closes what it gave its caller.
+/// Sends to one of the six ends, and closes what it gave its caller.
 private func handOver(_ message: [UInt8], descriptors: [CInt], to role: UInt8) throws {
     let pair = try SequencedSocket.pair()
     try pair.first.send(message, descriptors: descriptors)
@@ -35,7 +35,15 @@ private func handOver(_ message: [UInt8], descriptors: [CInt], to role: UInt8) t
         received = [pidfd]
     case 2:
         guard let (_, all) = try? NFEnd(copy).receiveGrant() else { return }
-        received = [all.xsk, all.umem, all.telemetry, all.root, all.log, all.tap].filter { $0 >= 0 }
+        received = [all.xsk, all.umem, all.telemetry, all.root, all.log, all.tap, all.errors].filter { $0 >= 0 }
+    case 4:
+        let report = try? LogWriterClient(copy).nextReport()
+        _ = report
+    case 5:
+        switch try? LogWriterServer(copy).nextCommand() {
+        case .output(_, let descriptor), .source(_, let descriptor): received = [descriptor]
+        default: return
+        }
     default:
         guard let (_, channel) = try? ZygoteServer(copy).nextRequest() else { return }
         received = [channel]

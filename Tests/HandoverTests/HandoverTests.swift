@@ -24,12 +24,16 @@ import XSK
         try manager.grant(
             Self.grant,
             descriptors: GrantDescriptors(
-                xsk: raw, umem: raw, telemetry: raw, root: root < 0 ? -1 : raw, log: log < 0 ? -1 : raw))
+                xsk: raw, umem: raw, telemetry: raw, root: root < 0 ? -1 : raw, log: log < 0 ? -1 : raw,
+                errors: log < 0 ? -1 : raw))
         let (received, descriptors) = try end.receiveGrant()
         #expect(received == Self.grant)
         #expect((descriptors.root >= 0) == (root >= 0))
         #expect((descriptors.log >= 0) == (log >= 0))
-        let all = [descriptors.xsk, descriptors.umem, descriptors.telemetry, descriptors.root, descriptors.log]
+        #expect((descriptors.errors >= 0) == (log >= 0))
+        let all = [
+            descriptors.xsk, descriptors.umem, descriptors.telemetry, descriptors.root, descriptors.log, descriptors.errors,
+        ]
             .filter { $0 >= 0 }
         #expect(Set(all).count == all.count && !all.contains(raw))
         for descriptor in all { _ = close(descriptor) }

@@ -26,6 +26,8 @@ import NetworkFunction
         case "rings": spoilRings(&port)
         case "channel": babble(descriptor: start.channelDescriptor)
         case "hang": while true {}
+        case "log" where start.grant.slot % 2 == 0: Diary.write(to: start.logDescriptor)
+        case "log": LogFlood.run(start.logDescriptor)
         case "crash": unsafe crash()
         case let call?: makeCall(call, tap.descriptor)
         case nil: throw NFStartError("option attack is missing")

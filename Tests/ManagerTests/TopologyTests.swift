@@ -237,6 +237,22 @@ struct FakeTopologyHost: TopologyHost {
             #"3:67: access_log is "on", expected off, or the path of a file such as /var/log/web.log"#
         ),
         (
+            "access log size", head + service + ", options: {access_log: /x/a.log, access_log_size: 100}}",
+            #"3:94: access_log_size is "100", expected a size with its unit, such as 512KiB, 100MiB or 1GiB"#
+        ),
+        (
+            "access log too small", head + service + ", options: {access_log: /x/a.log, access_log_size: 1KiB}}",
+            #"3:94: access_log_size is "1KiB", expected 64KiB to 1099511627776KiB"#
+        ),
+        (
+            "access log keep", head + service + ", options: {access_log: /x/a.log, access_log_keep: 0}}",
+            #"3:94: access_log_keep is "0", expected a whole number from 1 to 1000"#
+        ),
+        (
+            "access log limits alone", head + service + ", options: {access_log: off, access_log_rate: 1MiB}}",
+            "3:89: access_log_rate without an access_log, expected access_log with the path of a file"
+        ),
+        (
             "scanner", "ports: [\"x",
             "1:11: while scanning a quoted scalar found unexpected end of stream, expected valid YAML"
         ),

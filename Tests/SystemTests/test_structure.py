@@ -18,12 +18,13 @@ ALLOWED = {
     "TCPStack": {"PacketHeaders"},
     "HTTP1": set(),
     "Handover": {"Linux", "XSK"},
+    "LogWriter": {"CLinux", "Handover", "Linux"},
     "NetworkFunction": {"CLinux", "Handover", "Linux", "PacketHeaders", "TCPStack", "XSK"},
     "NetworkFunctions": {"CLinux", "HTTP1", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack"},
     "ControlAPI": set(),
     "Manager": {"BPF", "CBPFTypes", "CLinux", "ControlAPI", "Handover", "Linux", "XSK", "Yams", "Logging"},
     "onvm": {"ControlAPI", "Linux", "Manager", "ArgumentParser", "Logging"},
-    "onvm-nf": {"Handover", "Linux", "NetworkFunction", "NetworkFunctions"},
+    "onvm-nf": {"Handover", "Linux", "LogWriter", "NetworkFunction", "NetworkFunctions"},
     "tcp-cost": {"PacketHeaders", "TCPStack", "TestSupport"},
     "onvm-nf-hostile": {"CLinux", "Handover", "Linux", "NetworkFunction"},
     "onvm-tcp-peer": {"BPF", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "XSK",
@@ -31,8 +32,8 @@ ALLOWED = {
 }
 
 # No Foundation, no concurrency runtime, no logging.
-DATA_PLANE = ["Linux", "BPF", "XSK", "PacketHeaders", "TCPStack", "HTTP1", "Handover", "NetworkFunction",
-              "NetworkFunctions", "onvm-nf"]
+DATA_PLANE = ["Linux", "BPF", "XSK", "PacketHeaders", "TCPStack", "HTTP1", "Handover", "LogWriter",
+              "NetworkFunction", "NetworkFunctions", "onvm-nf"]
 FORBIDDEN = re.compile(r"^\s*(?:public\s+|@\w+\s+)*import\s+(Foundation\w*|Dispatch|Logging|Yams|ArgumentParser|_Concurrency)\b",
                        re.MULTILINE)
 

@@ -13,6 +13,7 @@
 
 #include "CLinuxControl.h"
 #include "CLinuxFiles.h"
+#include "CLinuxPipes.h"
 #include "CLinuxXDP.h"
 
 /// memfd_create(2) needs _GNU_SOURCE. Close-on-exec and sealable.

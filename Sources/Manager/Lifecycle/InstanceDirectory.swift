@@ -93,6 +93,11 @@ struct InstanceState: Codable, Equatable {
     var changedFeatures: [ChangedFeatures]
 }
 
+extension InstanceState {
+    /// The user that log writers run as: the first after those of the slots.
+    var logWriterUserID: UInt32 { firstUserID + slotCount }
+}
+
 /// A process ID and when the process started, so that a number used again is not mistaken for it.
 struct ProcessIdentity: Codable, Equatable {
     var pid: Int32

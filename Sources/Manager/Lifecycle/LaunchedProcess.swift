@@ -10,6 +10,7 @@ final class LaunchedProcess: NetworkFunctionProcess {
     private let xsk: XSKSocket
     private let channel: NFChannel
     private let telemetry: Telemetry
+    private let logs: ProcessLogs
     private let multiBuffer: Bool
     /// Set when the zygote reports the fork.
     private(set) var pid: pid_t = 0
@@ -21,12 +22,13 @@ final class LaunchedProcess: NetworkFunctionProcess {
 
     init(
         userID: UInt32, xsk: consuming XSKSocket, channel: consuming NFChannel, telemetry: consuming Telemetry,
-        multiBuffer: Bool, loop: EventLoop
+        logs: ProcessLogs, multiBuffer: Bool, loop: EventLoop
     ) {
         self.userID = userID
         self.xsk = xsk
         self.channel = channel
         self.telemetry = telemetry
+        self.logs = logs
         self.multiBuffer = multiBuffer
         self.loop = loop
     }
@@ -74,6 +76,7 @@ final class LaunchedProcess: NetworkFunctionProcess {
     /// The socket, memory and channel go with this object.
     func close() {
         releaseDescriptors()
+        logs.ended(dropped: telemetry[.logLinesDropped])
         onClose(fcntl(socket, F_DUPFD_CLOEXEC, 3))
     }
 

@@ -42,6 +42,8 @@ public enum Leftovers {
         let firstUser = state?.firstUserID ?? UserIDs.first(instance: instance)
         let count = UserIDs.killProcesses(
             firstUser..<firstUser + (state?.slotCount ?? UInt32(Topology.Limit.slots.upperBound)))
+        // Those that do not end with the last NF that they serve.
+        if let state { _ = UserIDs.killProcesses(state.logWriterUserID..<state.logWriterUserID + 1) }
         if count > 0 { report.lines.append("\(count) NF process\(count == 1 ? "" : "es")") }
         let pairs = try SlotDevices.removeAll(of: SlotDeviceNames(instance: instance, firstNumber: 0))
         if pairs > 0 { report.lines.append("\(pairs) slot device pair\(pairs == 1 ? "" : "s")") }

@@ -41,7 +41,7 @@ extension RunningInstance {
             manager: ManagerStatus(
                 pid: getpid(), zygotePid: launcher?.zygote?.pid, version: Version.current,
                 uptimeSeconds: (MonotonicTime.now - startedAt).seconds, topology: options.topologyPath,
-                netns: options.netns, state: isDraining ? .draining : .running),
+                netns: options.netns, state: isDraining ? .draining : .running, standardError: logs?.errorStatus),
             ports: ports.map(portStatus), services: slots.pools.map(serviceStatus),
             nfs: slots.slots.filter { $0.state != .spare }.map(nfStatus),
             counters: dictionary(try? steering?.counters()))
@@ -56,8 +56,10 @@ extension RunningInstance {
     private func serviceStatus(_ pool: ServicePool) -> ServiceStatus {
         let service = pool.service
         let counters = dictionary(try? steering?.serviceCounters(service.id))
-        let outcomes = ["refused", "shared", "dropped", "half_open_refused", "prefix_limit_refused", "overload_dropped"]
-        return ServiceStatus(
+        let outcomes = [
+            "refused", "shared", "dropped", "half_open_refused", "prefix_limit_refused", "overload_dropped",
+        ]
+        var status = ServiceStatus(
             id: service.id, name: service.name, function: service.networkFunction,
             listen: service.listen.map { $0.address?.description(port: $0.port) ?? "*:\($0.port)" },
             isolation: service.isolation.rawValue, idle: pool.count(.idle), bound: pool.count(.bound, .draining),
@@ -65,6 +67,9 @@ extension RunningInstance {
             overflowCounts: Dictionary(uniqueKeysWithValues: outcomes.map { ($0, counters[$0] ?? 0) }),
             counters: counters,
             ended: Dictionary(uniqueKeysWithValues: EndCause.allCases.map { ($0.rawValue, pool.ended[$0] ?? 0) }))
+        status.accessLog = logs?.status(
+            of: service.id, dropped: pool.slots.compactMap { slots[$0].process?.read(.logLinesDropped) })
+        return status
     }
 
     private func nfStatus(_ slot: Slot) -> NFStatus {
@@ -100,6 +105,7 @@ extension RunningInstance {
         .heartbeat, .asleep, .wakeups, .lastActivity, .framesTotal, .framesFree, .framesInFlight, .kicks, .kickRetries,
         .retransmittedSegments, .retransmissionTimeouts, .fastRecoveries, .duplicateAcknowledgments,
         .outOfOrderSegments, .challengeAcknowledgments, .resetsSent, .resetsReceived, .xskTxRingEmpty,
+        .logLinesDropped,
     ]
 
     private func dictionary(_ counters: [(name: String, value: UInt64)]?) -> [String: UInt64] {

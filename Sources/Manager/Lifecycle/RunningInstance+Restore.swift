@@ -23,6 +23,7 @@ extension RunningInstance {
         let wasRunning = slots != nil
         // They hold bpffs open.
         (steering, slots, launcher, server) = (nil, nil, nil, nil)
+        logs?.stop()
         BPFFileSystem.restore(wasMounted: state.bpffsWasMounted)
         directory.remove()
         if wasRunning { log.notice("instance \(options.topology.instance) stopped; the host is as it was") }

@@ -80,9 +80,13 @@ extension RunningInstance {
         if ports.contains(where: \.isVirtual) { granted.insert(.virtualPort) }
         if features.multiBuffer { granted.insert(.multiBuffer) }
         if features.transmitMetadata { granted.insert(.checksumOffload) }
+        let logs = try LogSinks(
+            executable: ZygoteProcess.executable(override: nil), userID: state.logWriterUserID, loop: loop, log: log)
+        self.logs = logs
         let launcher = ZygoteLauncher(
             executable: ZygoteProcess.executable(override: options.zygoteExecutable),
-            settings: LaunchSettings(firstUserID: state.firstUserID, mtu: mtu, features: granted), loop: loop, log: log)
+            settings: LaunchSettings(firstUserID: state.firstUserID, mtu: mtu, features: granted), logs: logs,
+            loop: loop, log: log)
         self.launcher = launcher
         for service in options.topology.services { try launcher.open(filesOf: service) }
         slots = SlotTable(

@@ -40,6 +40,7 @@ public final class RunningInstance {
     var steering: Steering?
     var slots: SlotTable!
     var launcher: ZygoteLauncher?
+    var logs: LogSinks?
     var linkMonitor: NetlinkLinkMonitor?
     var server: ControlServer?
     private let signals: StopSignals
@@ -78,10 +79,11 @@ public final class RunningInstance {
         let next = slots.advance(at: now)
         launcher?.closeReleasedSockets()
         server?.dropIdle(at: now)
+        let logsDeadline = logs?.advance(at: now)
         if let drainDeadline, now >= drainDeadline { slots.endAll(at: now) }
         guard !isFinished else { return }
         try loop.run(
-            until: [next, launcher?.retryAt, drainDeadline.map { max($0, now + .milliseconds(20)) }].compactMap { $0 }
+            until: [next, launcher?.retryAt, logsDeadline, drainDeadline.map { max($0, now + .milliseconds(20)) }].compactMap { $0 }
                 .min())
     }
 
@@ -114,8 +116,16 @@ public final class RunningInstance {
 
     func watchSignals() throws {
         try loop.watch(signals.descriptor.rawValue) { [unowned self] _ in
-            for name in signals.pending() { stop(reason: name) }
+            for name in signals.pending() {
+                // As every server does for logrotate(8). A terminal that goes away sends it too: the manager goes on.
+                if name == "SIGHUP" { reopenLogs() } else { stop(reason: name) }
+            }
         }
+    }
+
+    private func reopenLogs() {
+        log.notice("SIGHUP: access logs are opened again")
+        logs?.reopen()
     }
 
     private var summary: String {

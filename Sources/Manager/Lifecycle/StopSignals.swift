@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 import Linux
 
-/// SIGTERM, SIGINT and SIGHUP as something to read (signalfd(2)): from here on they end nobody by surprise.
+/// SIGTERM, SIGINT and SIGHUP as something to read (signalfd(2)): from here on they end nobody by surprise. Nor does a
+/// reader of standard error that goes away (SIGPIPE).
 ///
 /// Made before anything on the host is changed, so that there is no moment at which a signal leaves traces.
 public final class StopSignals {
@@ -10,10 +11,11 @@ public final class StopSignals {
 
     /// Blocks the signals in the calling thread, and in those it starts.
     public init() throws {
+        _ = signal(SIGPIPE, SIG_IGN)
         descriptor = FileDescriptor(owning: try Errno.check(CLinux_control_signals()))
     }
 
-    /// The names of those that ask for an end and have come since the last call.
+    /// The names of those that have come since the last call.
     func pending() -> [String] {
         var names: [String] = []
         var information = signalfd_siginfo()

@@ -19,6 +19,7 @@ struct LaunchSettings {
 final class ZygoteLauncher: NetworkFunctionLauncher {
     private let executable: String
     private let settings: LaunchSettings
+    private let logs: LogSinks
     private let loop: EventLoop
     private let log: Logger
     /// Told what becomes of processes; set once, before the first launch.
@@ -26,7 +27,6 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     var onZygoteStart: (pid_t) -> Void = { _ in }
     private(set) var zygote: ZygoteProcess?
     private var roots: [UInt8: FileDescriptorBox] = [:]
-    private var logs: [UInt8: FileDescriptorBox] = [:]
     private var processes: [UInt64: LaunchedProcess] = [:]
     private var nextCore: [UInt8: Int] = [:]
     private var releasedSockets: [CInt] = []
@@ -36,9 +36,10 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     private var startedAt = MonotonicTime.zero
     private var isStopping = false
 
-    init(executable: String, settings: LaunchSettings, loop: EventLoop, log: Logger) {
+    init(executable: String, settings: LaunchSettings, logs: LogSinks, loop: EventLoop, log: Logger) {
         self.executable = executable
         self.settings = settings
+        self.logs = logs
         self.loop = loop
         self.log = log
     }
@@ -54,14 +55,7 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
                 throw LaunchError("service \(service.name): root \(root): \(error)")
             }
         }
-        if let path = service.accessLog {
-            do {
-                let flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY
-                logs[service.id] = FileDescriptorBox(try FileDescriptor(opening: path, flags: flags, mode: 0o640))
-            } catch {
-                throw LaunchError("service \(service.name): access_log \(path): \(error)")
-            }
-        }
+        try logs.open(service)
     }
 
     // MARK: The zygote
@@ -169,6 +163,7 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
         let telemetry = try Telemetry(mapping: page)
         let pair = try SequencedSocket.pair()
         let channel = NFChannel(pair.first)
+        let pipes = try logs.pipes(of: service, slot: slot)
 
         let grant = Grant(
             function: service.networkFunction, service: service.name, slot: slot, layout: xsk.layout, mtu: settings.mtu,
@@ -178,14 +173,16 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
             grant,
             descriptors: GrantDescriptors(
                 xsk: xsk.descriptor.rawValue, umem: memory.rawValue, telemetry: page.rawValue,
-                root: roots[service.id]?.rawValue ?? -1, log: logs[service.id]?.rawValue ?? -1,
-                tap: tap?.descriptor.rawValue ?? -1))
+                root: roots[service.id]?.rawValue ?? -1, log: pipes.accessDescriptor,
+                tap: tap?.descriptor.rawValue ?? -1, errors: pipes.errorsDescriptor))
+        pipes.closeWriteEnds()
         let userID = settings.firstUserID + slot
         try zygote.client.spawn(
             SpawnRequest(token: token, userID: userID, cpu: core(for: service)), channel: pair.second)
 
         let process = LaunchedProcess(
-            userID: userID, xsk: xsk, channel: channel, telemetry: telemetry, multiBuffer: multiBuffer, loop: loop)
+            userID: userID, xsk: xsk, channel: channel, telemetry: telemetry, logs: pipes,
+            multiBuffer: multiBuffer, loop: loop)
         try loop.watch(process.channelDescriptor) { [unowned self] _ in readProcess(token) }
         process.onClose = { [unowned self] socket in
             processes[token] = nil

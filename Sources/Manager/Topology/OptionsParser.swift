@@ -16,14 +16,18 @@ struct OptionsParser {
             return
         }
         var byteCount = 0
+        if let value = mapping["access_log"], let text = self.value(value, of: "access_log") {
+            service.accessLog = accessLog(text, value)
+        }
         for (keyNode, value) in mapping {
             guard let key = self.key(keyNode), let text = self.value(value, of: key) else { continue }
             switch key {
             case "root":
                 service.root = root(text, value)
                 continue
-            case "access_log":
-                service.accessLog = accessLog(text, value)
+            case "access_log": continue
+            case "access_log_size", "access_log_keep", "access_log_rate":
+                limit(key, value, &service)
                 continue
             default: break
             }
@@ -86,7 +90,7 @@ struct OptionsParser {
     }
 
     /// Only whether it is wanted is checked here: it is made when the manager starts.
-    private func accessLog(_ text: String, _ node: Node) -> String? {
+    private func accessLog(_ text: String, _ node: Node) -> Topology.AccessLog? {
         guard text != "off" else { return nil }
         guard text.contains("/") else {
             reader.error(
@@ -94,7 +98,32 @@ struct OptionsParser {
                 expected: "off, or the path of a file such as /var/log/web.log")
             return nil
         }
-        return absolute(text)
+        return Topology.AccessLog(path: absolute(text))
+    }
+
+    /// How much of an access log there may be.
+    private func limit(_ key: String, _ node: Node, _ service: inout Topology.Service) {
+        guard service.accessLog != nil else {
+            reader.error(
+                "\(key) without an access_log", at: node.location, expected: "access_log with the path of a file")
+            return
+        }
+        switch key {
+        case "access_log_size":
+            service.accessLog?.byteCountLimit = size(key, node, in: Topology.Limit.accessLogByteCount)
+        case "access_log_keep":
+            guard let keep = reader.integer(node, key, in: Topology.Limit.accessLogsKept) else { return }
+            service.accessLog?.keep = keep
+        default:
+            guard let rate = size(key, node, in: Topology.Limit.accessLogBytesPerSecond) else { return }
+            service.accessLog?.bytesPerSecond = rate
+        }
+    }
+
+    private func size(_ key: String, _ node: Node, in range: ClosedRange<Int>) -> Int? {
+        reader.quantity(
+            node, key, in: range, form: TopologyUnits.sizeForm, describe: { "\($0 >> 10)KiB" },
+            parse: TopologyUnits.byteCount)
     }
 
     private func absolute(_ path: String) -> String {

@@ -24,6 +24,8 @@
 ///     umem: {frames: 1024}     # packet memory of one NF
 ///     cores: [0, 1]            # where its NFs may run; default: anywhere
 ///     options: {root: /srv/www, access_log: off}   # for the NF; these two as open descriptors, others as text
+///     # with an access_log: access_log_size: 100MiB (then it is renamed), access_log_keep: 5 (so many old ones),
+///     # access_log_rate: 8MiB (a second, of one NF)
 /// ```
 public struct Topology: Equatable, Sendable {
     public var instance = "default"
@@ -63,12 +65,12 @@ extension Topology {
         public var transmit = Transmit.tap
         public var umem = UMEM()
         public var cores: [Int] = []
-        /// Handed to the NF, in the file's order. Without `root` and `access_log`, which become descriptors.
+        /// Handed to the NF, in the file's order. Without `root` and `access_log`…, which become descriptors.
         public var options: [Option] = []
         /// The document root, an absolute path.
         public var root: String?
-        /// Where NFs append their access log, an absolute path; nil: nowhere.
-        public var accessLog: String?
+        /// Where the access log of its NFs goes; nil: nowhere.
+        public var accessLog: AccessLog?
 
         public init(name: String, id: UInt8, networkFunction: String) {
             self.name = name
@@ -143,6 +145,20 @@ extension Topology {
         }
     }
 
+    /// A file that the lines of all NFs of a service go to.
+    public struct AccessLog: Equatable, Sendable {
+        /// An absolute path.
+        public var path: String
+        /// The size at which it is renamed and another begun; nil: never.
+        public var byteCountLimit: Int?
+        /// How many renamed ones are kept.
+        public var keep = 5
+        /// Bytes a second that one NF may write, and twice as many at once.
+        public var bytesPerSecond = 8 << 20
+
+        public init(path: String) { self.path = path }
+    }
+
     /// Where a service takes connections; no address means every address of the ports.
     public struct Listen: Hashable, Sendable {
         public var address: IPAddress?
@@ -175,6 +191,9 @@ extension Topology {
         /// IFNAMSIZ includes the terminating NUL (netdevice(7)).
         public static let deviceNameByteCount = 1...15
         public static let optionsByteCount = 8192
+        public static let accessLogByteCount = 65_536...1 << 50
+        public static let accessLogsKept = 1...1_000
+        public static let accessLogBytesPerSecond = 1_024...1 << 30
         public static let fileByteCount = 1 << 20
     }
 }

@@ -6,6 +6,12 @@ enum TopologyUnits {
         scaled(text, by: ["ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000])
     }
 
+    static let sizeForm = "a size with its unit, such as 512KiB, 100MiB or 1GiB"
+
+    static func byteCount(_ text: String) -> Int? {
+        scaled(text, by: ["B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30])
+    }
+
     private static func scaled(_ text: String, by units: [String: Int]) -> Int? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard let number = Int(digits), let unit = units[String(text.dropFirst(digits.count))] else { return nil }

@@ -25,7 +25,7 @@ public struct NFEnvironment: Sendable {
     public let options: String
     /// A directory to read, O_PATH, or -1. It stays open as long as the process.
     public let root: CInt
-    /// A file to append an access log to, or -1.
+    /// A pipe to write an access log into, line by line, or -1. It never makes the writer wait (O_NONBLOCK).
     public let log: CInt
     /// The most connections there can be at once.
     public let connectionCapacity: Int

@@ -92,6 +92,9 @@ public struct NFStart: ~Copyable {
     /// The channel to the manager.
     public var channelDescriptor: CInt { manager.socket.descriptor.rawValue }
 
+    /// The pipe of the access log, or -1.
+    public var logDescriptor: CInt { log }
+
     /// Says that the NF is ready and waits until frames may come. False: it is to end instead.
     public func waitForWord() throws(NFStartError) -> Bool {
         do {
@@ -133,7 +136,8 @@ public struct NFStart: ~Copyable {
             try Sandbox.limit(.coreByteCount, to: 0)
             try Sandbox.limit(.processes, to: 0)
             try Sandbox.limit(.lockedByteCount, to: 0)
-            if log < 0 { try Sandbox.limit(.fileByteCount, to: 0) }
+            // Nothing it has is a file: its log and its standard error are pipes.
+            try Sandbox.limit(.fileByteCount, to: 0)
             try Sandbox.limit(.openFiles, to: 1_024)
             try Sandbox.becomeUser(userID)
             _ = try Sandbox.restrictFiles(readableDirectory: root)
@@ -160,6 +164,7 @@ enum NFProcess {
     private static func serve(_ functions: [NFFunction], _ request: SpawnRequest, _ end: consuming NFEnd) -> String? {
         do throws(HandoverError) {
             let (grant, descriptors) = try end.receiveGrant()
+            redirectErrors(to: descriptors.errors)
             name("nf-\(grant.slot)-\(grant.service)")
             guard let function = functions.first(where: { $0.name == grant.function }) else {
                 let known = functions.map(\.name).joined(separator: ", ")
@@ -181,6 +186,14 @@ enum NFProcess {
         } catch {
             return error.description
         }
+    }
+
+    /// From here on the process speaks to the operator by the log writer only. When nobody reads any more, it goes on.
+    private static func redirectErrors(to pipe: CInt) {
+        _ = signal(SIGPIPE, SIG_IGN)
+        guard pipe >= 0 else { return }
+        _ = dup2(pipe, 2)
+        _ = close(pipe)
     }
 
     /// EX_SOFTWARE of sysexits.h.

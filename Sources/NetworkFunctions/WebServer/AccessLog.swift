@@ -2,14 +2,16 @@ import Glibc
 import HTTP1
 import PacketHeaders
 
-/// Lines in the combined format, collected in memory and written when the buffer is full or a second has passed.
+/// Lines in the combined format, collected in memory and written into a pipe when the buffer is full or a second has
+/// passed. What the pipe does not take is dropped and counted: the log never makes a client wait.
 struct AccessLog: ~Copyable {
     private var buffer: ByteSlots
     private let descriptor: CInt
     private var byteCount = 0
+    /// The buffer begins with the rest of a line whose beginning the pipe took: it must go before anything else.
+    private var beginsWithinLine = false
     private var nextFlush: UInt64 = 0
-    /// Bytes the descriptor did not take; the log never makes a client wait.
-    private(set) var lostByteCount: UInt64 = 0
+    private(set) var droppedLineCount: UInt64 = 0
 
     static var bufferByteCount: Int { 65_536 }
     private static var fieldByteCountLimit: Int { 1_024 }
@@ -56,12 +58,33 @@ struct AccessLog: ~Copyable {
     }
 
     mutating func flush(_ now: UInt64) {
-        lostByteCount &+= UInt64(Self.write(descriptor, buffer.bytes(0..<byteCount)))
-        byteCount = 0
         nextFlush = now &+ Self.flushInterval
+        let taken = Self.write(descriptor, buffer.bytes(0..<byteCount))
+        if taken == byteCount {
+            byteCount = 0
+            beginsWithinLine = false
+        } else {
+            dropLines(from: taken)
+        }
     }
 
-    /// Returns how many bytes were not taken.
+    /// The pipe is full. Only the rest of a line that it has the beginning of is kept.
+    private mutating func dropLines(from taken: Int) {
+        let bytes = buffer.unownedBytes(0, 0..<byteCount)
+        if taken > 0 { beginsWithinLine = bytes.octet(taken &- 1) != 0x0A }
+        var end = taken
+        if beginsWithinLine {
+            while end < byteCount, bytes.octet(end) != 0x0A { end &+= 1 }
+            end = min(end &+ 1, byteCount)
+        }
+        for offset in end..<byteCount where bytes.octet(offset) == 0x0A { droppedLineCount &+= 1 }
+        var writer = buffer.writer()
+        // Memory of one buffer, moved to its front: what is copied is not read again.
+        writer.append(bytes.extracting(taken..<end))
+        byteCount = end &- taken
+    }
+
+    /// Returns how many bytes were taken.
     private static func write(_ descriptor: CInt, _ bytes: RawSpan) -> Int {
         unsafe bytes.withUnsafeBytes { bytes in
             var done = 0
@@ -72,7 +95,7 @@ struct AccessLog: ~Copyable {
                 guard count > 0 else { break }
                 done &+= count
             }
-            return bytes.count &- done
+            return done
         }
     }
 

@@ -15,7 +15,7 @@ extension WebServer: HostedService {
             throw NFStartError("\(error)")
         }
         configuration.connections = environment.connectionCapacity
-        // The manager opened the file that the topology names; the option itself does not come this far.
+        // The manager made the pipe to the file that the topology names; the option itself does not come this far.
         configuration.writesAccessLog = environment.log >= 0
         do {
             try self.init(
@@ -30,6 +30,12 @@ extension WebServer: HostedService {
     public mutating func drain(_ connection: inout Connection, state: inout State) { drain(&connection, &state) }
 
     public var requestCount: UInt64 { counters.requests }
+    public var droppedLogLineCount: UInt64 {
+        switch log {
+        case .some(let log): log.droppedLineCount
+        case .none: 0
+        }
+    }
 
     /// Files below the document root, opened for reading.
     public static func allowSystemCalls(_ policy: inout SystemCallPolicy, in environment: NFEnvironment) {

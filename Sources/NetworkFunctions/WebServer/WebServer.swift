@@ -79,7 +79,7 @@ public struct WebServer: ~Copyable {
 
     /// - Parameters:
     ///   - directory: A descriptor of the document root (O_PATH suffices), which the caller keeps open.
-    ///   - accessLog: Where the access log goes if the configuration has it on; nil leaves it off.
+    ///   - accessLog: The pipe the access log goes into if the configuration has it on; nil leaves it off.
     public init(
         directory: Int32, configuration: WebServerConfiguration, accessLog: Int32? = nil
     ) throws(WebServerError) {
