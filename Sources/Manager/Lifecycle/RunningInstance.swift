@@ -53,13 +53,12 @@ public final class RunningInstance {
         self.log = log
         try Capability.requireAll()
         let instance = options.topology.instance
-        directory = InstanceDirectory(instance: instance)
+        directory = try InstanceDirectory(instance: instance)
         loop = try EventLoop()
         hostPorts = try HostPorts()
         lock = try directory.lock()
         state = InstanceState(
-            managerPid: getpid(), zygote: nil, netns: options.netns, topology: options.topologyPath,
-            firstUserID: UserIDs.first(instance: instance), slotCount: UInt32(options.topology.slotCount), ports: [],
+            managerPid: getpid(), netns: options.netns, topology: options.topologyPath, ports: [],
             bpffsWasMounted: BPFFileSystem.isMounted, changedFeatures: [])
     }
 

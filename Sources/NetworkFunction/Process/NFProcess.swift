@@ -134,7 +134,7 @@ public struct NFStart: ~Copyable {
             try Sandbox.limit(.processes, to: 0)
             try Sandbox.limit(.lockedByteCount, to: 0)
             if log < 0 { try Sandbox.limit(.fileByteCount, to: 0) }
-            try Sandbox.limit(.openFiles, to: 1_024)
+            try Sandbox.limit(.openFiles, to: OpenFileLimit.allowed)
             try Sandbox.becomeUser(userID)
             _ = try Sandbox.restrictFiles(readableDirectory: root)
             try Sandbox.install(policy)
