@@ -15,6 +15,7 @@ import NetworkFunction
         let attack = start.grant.configuration.split(separator: "\n").first { $0.hasPrefix("attack=") }?.dropFirst(7)
         var port = try start.openPort()
         let tap = start.openTap()
+        let words = Words(channel: start.channelDescriptor, telemetry: try start.openTelemetry())
         try start.enterSandbox(socket: port.rawDescriptor) { _ in }
         guard try start.waitForWord() else { return .drained }
         let frame = waitForFrame(&port)
@@ -25,6 +26,10 @@ import NetworkFunction
         case "checksums": Forgery(answering: frame).sendMisplacedSums(by: tap)
         case "rings": spoilRings(&port)
         case "channel": babble(descriptor: start.channelDescriptor)
+        case "failed"?, "ready-again"?, "malformed"?, "out-of-order"?, "too-long"?: words.complain(attack ?? "")
+        case "flood": words.flood(descriptors: false)
+        case "flood-descriptors": words.flood(descriptors: true)
+        case "telemetry": words.lie()
         case "hang": while true {}
         case "crash": unsafe crash()
         case let call?: makeCall(call, tap.descriptor)

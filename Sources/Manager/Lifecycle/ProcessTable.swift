@@ -16,7 +16,16 @@ struct ProcessIdentity: Codable, Equatable {
         startTicks = ticks
     }
 
-    var isAlive: Bool { pid > 1 && ProcessTable.startTicks(of: pid) == startTicks }
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        pid = try container.decode(Int32.self, forKey: .pid)
+        startTicks = try container.decode(UInt64.self, forKey: .startTicks)
+        guard pid > 1 else {
+            throw DecodingError.dataCorruptedError(forKey: .pid, in: container, debugDescription: "no process has it")
+        }
+    }
+
+    var isAlive: Bool { ProcessTable.startTicks(of: pid) == startTicks }
 
     /// SIGKILL to this very process.
     /// - Returns: Whether it was there.
@@ -41,7 +50,7 @@ enum ProcessTable {
     static func startTicks(of pid: Int32) -> UInt64? { number(19, of: pid) }
 
     /// The process that made the session, alive or not (setsid(2)).
-    static func session(of pid: Int32) -> UInt64? { number(3, of: pid) }
+    static func session(of pid: Int32) -> Int32? { number(3, of: pid).flatMap(Int32.init(exactly:)) }
 
     /// The user and group IDs that a process has, of every kind (proc_pid_status(5)).
     static func users(of pid: Int32) -> [ClosedRange<UInt32>] {
@@ -61,6 +70,7 @@ enum ProcessTable {
         return CLinux_pidfd_send_signal(descriptor, SIGKILL) == 0
     }
 
+    /// Any of those that are never negative.
     private static func number(_ index: Int, of pid: Int32) -> UInt64? {
         guard let fields = fields(of: pid), fields.count > index else { return nil }
         return UInt64(fields[index])
@@ -93,8 +103,8 @@ struct OrphanedFunctions {
     var pids: [Int32] { ProcessTable.pids.filter(isOne) }
 
     private func isOne(_ pid: Int32) -> Bool {
-        guard let session = ProcessTable.session(of: pid), session != UInt64(pid),
-            let zygote = zygotes.first(where: { UInt64($0.pid) == session }),
+        guard let session = ProcessTable.session(of: pid), session != pid,
+            let zygote = zygotes.first(where: { $0.pid == session }),
             // Somebody else has the zygote's number, so its session has ended.
             zygote.isAlive || ProcessTable.startTicks(of: zygote.pid) == nil,
             ProcessTable.users(of: pid).contains(where: { $0.overlaps(users.ids) })
@@ -115,6 +125,6 @@ struct OrphanedFunctions {
     /// Zygotes that still have NFs.
     var zygotesInUse: [ProcessIdentity] {
         let sessions = Set(pids.compactMap(ProcessTable.session(of:)))
-        return zygotes.filter { $0.isAlive || sessions.contains(UInt64($0.pid)) }
+        return zygotes.filter { $0.isAlive || sessions.contains($0.pid) }
     }
 }

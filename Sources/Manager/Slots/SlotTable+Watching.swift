@@ -52,8 +52,7 @@ extension SlotTable {
     private func endIfSilent(_ id: UInt32, at now: MonotonicTime) -> Bool {
         guard let binding = steering.binding(of: id) else { return false }
         let limit = max(pool(of: id).service.idleTimeoutMilliseconds, Limit.silenceMilliseconds)
-        // A clock of the kernel that is a little behind.
-        let heard = MonotonicTime(nanoseconds: max(binding.lastSeen, binding.boundAt))
+        let heard = max(self[id].since, MonotonicTime(nanoseconds: max(binding.lastSeen, binding.boundAt)))
         guard now - heard >= .milliseconds(limit) else { return false }
         end(id, .idleTimeout, "its client was not heard for \(limit / 1000) s", at: now)
         return true
