@@ -28,7 +28,7 @@ struct InstanceTests {
 
     @Test("a mark is seen in other mount, network, PID and IPC namespaces")
     func markElsewhere() throws {
-        let claim = try UserAllocator.host.allocate(for: "instance-test")
+        let claim = try UserAllocator.host.allocate(for: "instance-\(getpid())")
         let list = try Shell.output("unshare --mount --net --pid --ipc --fork bpftool map show")
         #expect(list.contains(claim.users.mark))
         withExtendedLifetime(claim) {}
@@ -36,22 +36,22 @@ struct InstanceTests {
 
     @Test("two that ask get users of their own; who lets go leaves them to others")
     func claims() throws {
-        var first: UserAllocator.Claim? = try UserAllocator.host.allocate(for: "instance-test")
-        let second = try UserAllocator.host.allocate(for: "instance-test")
+        var first: UserAllocator.Claim? = try UserAllocator.host.allocate(for: "instance-\(getpid())")
+        let second = try UserAllocator.host.allocate(for: "instance-\(getpid())")
         let users = first?.users
         #expect(users != second.users)
         withExtendedLifetime(first) {}
         first = nil
-        #expect(try UserAllocator.host.allocate(for: "instance-test").users == users)
+        #expect(try UserAllocator.host.allocate(for: "instance-\(getpid())").users == users)
     }
 
     @Test("users of a running process are taken")
     func processes() throws {
-        let free = try UserAllocator.host.allocate(for: "instance-test").users
+        let free = try UserAllocator.host.allocate(for: "instance-\(getpid())").users
         let process = try Shell.start("exec setpriv --reuid=\(free.first + 5) --clear-groups sleep 60")
         defer { process.end() }
         try process.waitUntil { ProcessTable.users(of: process.pid).contains(free.first + 5...free.first + 5) }
-        #expect(try UserAllocator.host.allocate(for: "instance-test").users != free)
+        #expect(try UserAllocator.host.allocate(for: "instance-\(getpid())").users != free)
     }
 
     @Test("the pins of a manager that lives are not taken for a dead one's")
@@ -70,7 +70,7 @@ struct InstanceTests {
     /// processes, of the very same user.
     @Test("NFs without a manager are known by their zygote's session, not by their user")
     func orphans() throws {
-        let users = try UserAllocator.host.allocate(for: "instance-test").users
+        let users = try UserAllocator.host.allocate(for: "instance-\(getpid())").users
         func sleeper(_ id: UInt32) -> String { "setpriv --reuid=\(users.first + id) --clear-groups sleep 60" }
         let zygote = try Shell.start("\(sleeper(0)) & \(sleeper(1)) & exec sleep 60")
         let stranger = try Shell.start("exec \(sleeper(0))")

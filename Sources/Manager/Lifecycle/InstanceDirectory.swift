@@ -89,6 +89,13 @@ struct InstanceDirectory {
         }
     }
 
+    /// The network namespace that a record names which is damaged otherwise.
+    var notedNetworkNamespace: String? {
+        struct Place: Decodable { var netns: String? }
+        guard let data = FileManager.default.contents(atPath: statePath) else { return nil }
+        return (try? JSONDecoder().decode(Place.self, from: data))?.netns
+    }
+
     private static func problem(_ error: any Error) -> String {
         switch error {
         case DecodingError.dataCorrupted(let context), DecodingError.keyNotFound(_, let context),

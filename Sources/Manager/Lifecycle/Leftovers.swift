@@ -18,7 +18,7 @@ public enum Leftovers {
     public static func remove(instance: String, netns: String? = nil) throws -> Report {
         let directory = try InstanceDirectory(instance: instance)
         let lock = try directory.lock()
-        let report = try remove(directory, netns: netns, isIn: nil)
+        let report = try remove(directory, netns: netns, current: nil)
         directory.remove(holding: lock)
         return report
     }
@@ -29,8 +29,11 @@ public enum Leftovers {
     /// The caller has the lock.
     /// - Parameters:
     ///   - netns: The network namespace to look in; nil: the one that the last manager noted.
-    ///   - isIn: The namespace that the calling thread was moved to.
-    static func remove(_ directory: InstanceDirectory, netns: String?, isIn current: String?) throws -> Report {
+    ///   - current: The name of the one that the calling thread is in, if it has one.
+    ///   - marked: Whether the caller has the instance's mark in the network namespace it is in.
+    static func remove(
+        _ directory: InstanceDirectory, netns: String?, current: String?, marked: Bool = false
+    ) throws -> Report {
         guard try !Steering.isInUse(instance: directory.instance) else {
             throw AlreadyRunning(instance: directory.instance, pid: nil)
         }
@@ -39,18 +42,26 @@ public enum Leftovers {
         do {
             state = try directory.readState()
         } catch {
-            report.warnings.append("\(error). Its NFs, if some run, and settings of its ports are left as they are")
+            report.warnings.append(
+                "\(error). NFs that still run and settings of its ports are left as they are; devices in a network "
+                    + "namespace that it does not tell are found with --netns")
         }
         if let state { endProcesses(state, &report) }
-        let place = netns ?? state?.netns
+        let place = netns ?? directory.notedNetworkNamespace
         if let place, place != current {
             // One that was asked for by name has to be there.
             if netns != nil || NetworkNamespace.exists(place) {
-                try NetworkNamespace.within(named: place) { try removeDevices(directory.instance, state, &report) }
+                try NetworkNamespace.within(named: place) {
+                    let mark = try InstanceMark.take(directory.instance)
+                    defer { withExtendedLifetime(mark) {} }
+                    try removeDevices(directory.instance, state, &report)
+                }
             } else {
                 report.warnings.append("network namespace \(place) is gone, and its devices with it")
             }
         } else {
+            let mark = marked ? nil : try InstanceMark.take(directory.instance)
+            defer { withExtendedLifetime(mark) {} }
             try removeDevices(directory.instance, state, &report)
         }
         // Programs of slots go with their devices, all in one grace period; then only those of ports are left.

@@ -36,7 +36,7 @@ extension RunningInstance {
     }
 
     private func removeLeftovers() throws {
-        let report = try Leftovers.remove(directory, netns: nil, isIn: options.netns)
+        let report = try Leftovers.remove(directory, netns: nil, current: options.netns, marked: true)
         for warning in report.warnings { log.warning("\(warning)") }
         guard !report.isEmpty else { return }
         log.warning("removed what a manager that died left: \(report.lines.joined(separator: "; "))")

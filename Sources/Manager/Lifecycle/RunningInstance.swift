@@ -33,6 +33,7 @@ public final class RunningInstance {
     let loop: EventLoop
     let hostPorts: HostPorts
     let lock: FileDescriptorBox
+    private let mark: FileDescriptorBox
     let startedAt = MonotonicTime.now
     var state: InstanceState
     // What has been made so far; nil until its turn in `start`.
@@ -57,6 +58,7 @@ public final class RunningInstance {
         loop = try EventLoop()
         hostPorts = try HostPorts()
         lock = try directory.lock()
+        mark = try InstanceMark.take(instance)
         state = InstanceState(
             managerPid: getpid(), netns: options.netns, topology: options.topologyPath, ports: [],
             bpffsWasMounted: BPFFileSystem.isMounted, changedFeatures: [])
