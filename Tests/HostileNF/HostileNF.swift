@@ -19,13 +19,15 @@ import NetworkFunction
         try start.enterSandbox(socket: port.rawDescriptor) { _ in }
         guard try start.waitForWord() else { return .drained }
         let frame = waitForFrame(&port)
+        // The channel would go with the last use of `start`.
+        Words.keep(start)
         switch attack {
         case "frames" where tap.isOpen: Forgery(answering: frame).sendAll(by: tap)
         case "frames": Forgery(answering: frame).sendAll(by: &port)
         case "headers": Forgery(answering: frame).sendLies(by: tap)
         case "checksums": Forgery(answering: frame).sendMisplacedSums(by: tap)
         case "rings": spoilRings(&port)
-        case "channel": babble(descriptor: start.channelDescriptor)
+        case "channel": babble(descriptor: words.channel)
         case "failed"?, "ready-again"?, "malformed"?, "out-of-order"?, "too-long"?: words.complain(attack ?? "")
         case "flood": words.flood(descriptors: false)
         case "flood-descriptors": words.flood(descriptors: true)

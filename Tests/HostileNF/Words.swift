@@ -1,11 +1,20 @@
 import CLinux
 import Glibc
 import Handover
+import NetworkFunction
 
 /// What an NF can say to its manager, and write where the manager reads.
 struct Words: ~Copyable {
     let channel: CInt
     let telemetry: Telemetry
+
+    /// Keeps the NF's descriptors open for good.
+    static func keep(_ start: consuming NFStart) { _ = unsafe Unmanaged.passRetained(Kept(start)) }
+
+    private final class Kept {
+        let start: NFStart
+        init(_ start: consuming NFStart) { self.start = start }
+    }
 
     /// Numbers of `MessageKind` in Wire.swift: what an NF says, what others say, and what nobody does.
     private static func message(_ kind: UInt8, text: String = "") -> [UInt8] {
