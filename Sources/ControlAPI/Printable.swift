@@ -1,6 +1,6 @@
 extension StringProtocol {
-    /// The text as one may show it on a terminal and in a line of a log: control characters, which could move the
-    /// cursor or end the line, as `\\u{1B}`, and those that turn the direction of writing (Unicode Standard Annex 9) likewise.
+    /// The text as one may show it on a terminal and in a line of a log. Control characters, which could move the cursor
+    /// or end the line, are written as `\u{1B}`, and so are those that turn the direction of writing (UAX 9).
     public func printable(limit: Int = 512) -> String {
         var text = ""
         var count = 0

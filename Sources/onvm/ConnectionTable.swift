@@ -36,7 +36,8 @@ enum ConnectionTable {
             + (earlier > 0 ? ", \(earlier) earlier" : "")
         let lines = connection.events.map { event in
             let seconds = Double(event.instant &- first) / 1e9
-            return String(format: "  %12.6f  ", seconds) + "\(event.event) \(event.meaning ?? "\(event.argument)")".printable()
+            let what = "\(event.event) \(event.meaning ?? "\(event.argument)")"
+            return String(format: "  %12.6f  ", seconds) + what.printable()
         }
         return ([head] + lines).joined(separator: "\n")
     }

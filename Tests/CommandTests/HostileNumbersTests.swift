@@ -100,7 +100,9 @@ import XSK
         for _ in 0..<30 {
             let interesting: [UInt64] = [0, 1, .max, .max - 1, 1 << 63, 1 << 32, UInt64(UInt32.max), UInt64(Int64.max)]
             let liars = try (0..<2).map { _ in
-                try Liar { _ in Bool.random(using: &random) ? interesting.randomElement(using: &random)! : random.next() }
+                try Liar { _ in
+                    Bool.random(using: &random) ? interesting.randomElement(using: &random)! : random.next()
+                }
             }
             _ = try Self.show(liars, before: liars.reversed())
         }
@@ -125,7 +127,8 @@ import XSK
     }
 
     @Test func controlCharactersAreWrittenOut() {
-        #expect("a\u{1B}[2J\n\r\u{7F}\u{9B}\u{202E}ü漢😀".printable() == #"a\u{1B}[2J\u{A}\u{D}\u{7F}\u{9B}\u{202E}ü漢😀"#)
+        let shown = #"a\u{1B}[2J\u{A}\u{D}\u{7F}\u{9B}\u{202E}ü漢😀"#
+        #expect("a\u{1B}[2J\n\r\u{7F}\u{9B}\u{202E}ü漢😀".printable() == shown)
         #expect(String(repeating: "x", count: 1_000).printable(limit: 3) == "xxx…")
     }
 }

@@ -61,6 +61,7 @@ struct InstanceTests {
         #expect(try Steering.isInUse(instance: instance))
         #expect(throws: BPFError.self) { try Steering.removeLeftovers(instance: instance) }
         #expect(throws: AlreadyRunning.self) { try Leftovers.remove(instance: instance) }
+        #expect(!FileManager.default.fileExists(atPath: "/run/onvm/\(instance)"), "nothing was made for it")
         #expect(!steering.pins.entries.isEmpty)
         try steering.tearDown()
         #expect(try !Steering.isInUse(instance: instance))

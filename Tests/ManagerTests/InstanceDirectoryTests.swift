@@ -8,7 +8,9 @@ import Testing
 /// `/run/onvm` of a test.
 final class RunDirectory {
     let path = "/tmp/onvm-run-\(UUID().uuidString)"
-    func instance(_ name: String = "web") throws -> InstanceDirectory { try InstanceDirectory(instance: name, in: path) }
+    func instance(_ name: String = "web") throws -> InstanceDirectory {
+        try InstanceDirectory(instance: name, in: path)
+    }
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
@@ -39,7 +41,7 @@ final class RunDirectory {
             }
         }
         #expect(next != nil)
-        #expect(FileManager.default.fileExists(atPath: "\(run.path)/web/lock"), "the running instance's things are there")
+        #expect(FileManager.default.fileExists(atPath: "\(run.path)/web/lock"), "the running one's things are there")
     }
 
     @Test func aDirectoryThatGoesMeanwhileIsMadeAgain() throws {
@@ -66,7 +68,9 @@ final class RunDirectory {
         withExtendedLifetime(second) {}
     }
 
-    @Test(arguments: ["../../x", "..", ".", "", "/", "a/b", "web\n", "web\u{0}", "Web", String(repeating: "a", count: 300)])
+    static let paths = ["../../x", "..", ".", "", "/", "a/b", "web\n", "web\u{0}", "Web", String(repeating: "a", count: 300)]
+
+    @Test(arguments: paths)
     func aNameThatLeadsElsewhereMakesNothing(_ name: String) {
         let run = RunDirectory()
         #expect(throws: HostError.self) { _ = try run.instance(name).lock() }
@@ -78,8 +82,8 @@ final class RunDirectory {
     // MARK: State
 
     static let state = InstanceState(
-        managerPid: 4_711, zygotes: [], netns: "red", topology: "web.yaml", users: UserRange(index: 7), ports: ["port0"],
-        bpffsWasMounted: true, changedFeatures: [ChangedFeatures(device: "port0", turnedOff: ["rx-gro"])])
+        managerPid: 4_711, zygotes: [], netns: "red", topology: "web.yaml", users: UserRange(index: 7),
+        ports: ["port0"], bpffsWasMounted: true, changedFeatures: [ChangedFeatures(device: "port0", turnedOff: ["rx-gro"])])
 
     @Test func whatIsWrittenIsRead() throws {
         let run = RunDirectory()

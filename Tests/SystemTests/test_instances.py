@@ -169,6 +169,9 @@ def test_one_of_the_same_name_in_another_mount_namespace_is_refused(start):
         second = start(2, ready=False, prefix=HIDDEN, instance=first.instance)
         assert second.process.wait(20) == 1
         assert "already run" in second.log.read_text()
+        # Nor does it matter who sees what: a cleanup from there leaves it alone, too.
+        done = run(*HIDDEN, ONVM, "cleanup", "--instance", first.instance, "--netns", HOST, check=False)
+        assert done.returncode == 1 and "already run" in done.stdout
         assert first.get(client) == 200 and before.items() <= first.functions().items()
 
 
@@ -313,3 +316,23 @@ def test_few_open_files_are_allowed(start, limit):
     needed = 200 + 10 * 8
     assert (f"the limit of open files is {limit}" in manager.log.read_text()) == (limit < needed)
     assert manager.stop() == 0
+
+
+def test_without_a_descriptor_left_a_client_is_told(start):
+    """A client that cannot be taken must neither wait nor keep the manager busy."""
+    manager = start(1)
+    kept = run("prlimit", "--pid", manager.process.pid, "--nofile", "--output=SOFT,HARD", "--noheadings").stdout.split()
+    number = max(process_facts.descriptors(manager.process.pid)) + 1
+    run("prlimit", "--pid", manager.process.pid, f"--nofile={number}:")
+    for _ in range(number):
+        done = run(ONVM, "status", "--instance", manager.instance, check=False)
+        assert "does not answer" not in done.stdout
+        if "went away" in done.stdout:
+            break
+        # There were gaps: fewer.
+        number -= 1
+        run("prlimit", "--pid", manager.process.pid, f"--nofile={number}:")
+    else:
+        raise AssertionError("there was always a descriptor")
+    run("prlimit", "--pid", manager.process.pid, f"--nofile={kept[0]}:")
+    assert run(ONVM, "status", "--instance", manager.instance).returncode == 0

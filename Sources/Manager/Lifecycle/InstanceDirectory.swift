@@ -21,8 +21,8 @@ struct InstanceDirectory {
 
     /// Makes the directory and takes the lock, which the kernel gives back when the process ends (flock(2)).
     ///
-    /// Who had the lock before may have removed the file between our open and our flock. What we hold then is the lock of
-    /// a file without a name, and another manager may hold the one at the path.
+    /// Who had the lock before may have removed the file between our open and our flock. What we hold then is the lock
+    /// of a file without a name, and another manager may hold the one at the path.
     /// - Parameter afterOpening: For tests: what others do in that moment.
     /// - Throws: `AlreadyRunning` when another manager has it.
     func lock(afterOpening: () throws -> Void = {}) throws -> FileDescriptorBox {
@@ -110,6 +110,12 @@ struct InstanceDirectory {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try encoder.encode(state).write(to: URL(filePath: statePath), options: .atomic)
+    }
+
+    /// Takes away what `lock` made, if there was nothing before.
+    func abandon(holding lock: FileDescriptorBox) {
+        guard unsafe access(statePath, F_OK) != 0 else { return }
+        remove(holding: lock)
     }
 
     /// Takes away what a manager makes here, and the directories if nothing else is in them.

@@ -5,8 +5,8 @@ import Linux
 /// Makes sure that no two managers of one name work in one network namespace: each would take the devices of the other
 /// for those of a dead one.
 ///
-/// The lock in /run/onvm does so among managers that see the same /run. A mark is seen by all (`HostMark`), and goes with
-/// the manager that has it.
+/// The lock in /run/onvm does so among managers that see the same /run. A mark is seen by all (`HostMark`), and goes
+/// with the manager that has it.
 enum InstanceMark {
     /// - Returns: The mark, to be kept.
     /// - Throws: `AlreadyRunning` when another process has one.

@@ -18,9 +18,14 @@ public enum Leftovers {
     public static func remove(instance: String, netns: String? = nil) throws -> Report {
         let directory = try InstanceDirectory(instance: instance)
         let lock = try directory.lock()
-        let report = try remove(directory, netns: netns, current: nil)
-        directory.remove(holding: lock)
-        return report
+        do {
+            let report = try remove(directory, netns: netns, current: nil)
+            directory.remove(holding: lock)
+            return report
+        } catch {
+            directory.abandon(holding: lock)
+            throw error
+        }
     }
 
     /// The instances that left something, or run.

@@ -58,7 +58,12 @@ public final class RunningInstance {
         loop = try EventLoop()
         hostPorts = try HostPorts()
         lock = try directory.lock()
-        mark = try InstanceMark.take(instance)
+        do {
+            mark = try InstanceMark.take(instance)
+        } catch {
+            directory.abandon(holding: lock)
+            throw error
+        }
         state = InstanceState(
             managerPid: getpid(), netns: options.netns, topology: options.topologyPath, ports: [],
             bpffsWasMounted: BPFFileSystem.isMounted, changedFeatures: [])

@@ -13,7 +13,8 @@
 ///     idle: 4                  # NF processes kept ready for the next client
 ///     max: 256                 # NF processes at most
 ///     overflow: refuse         # what a client gets when all are taken: refuse | share | drop
-///     idle_timeout: 60s        # a client that has had no connection for this long loses its NF
+///     idle_timeout: 60s        # a client that has had no connection for this long loses its NF; one that the kernel
+///                              # has not heard for so long, and for 130 s, does, whatever its NF says
 ///     ipv6_prefix: 64          # how many bits of an IPv6 source make one client
 ///     half_open_limit: 256     # unfinished handshakes allowed for each source prefix
 ///     transmit: tap            # how NFs send: tap (64 KiB at a time) | socket (AF_XDP, packet by packet)

@@ -5,7 +5,7 @@ enum OpenFileLimit {
     /// What it gets where nobody allows less.
     static let wanted: UInt64 = 1_024
 
-    /// A hard limit can be lowered, not raised, by who has no CAP_SYS_RESOURCE; a host that allows less has its reasons.
+    /// A hard limit can only be lowered without CAP_SYS_RESOURCE; a host that allows less has its reasons.
     static var allowed: UInt64 {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return wanted }
