@@ -4,9 +4,9 @@ import Linux
 /// How many descriptors the manager may have (getrlimit(2), RLIMIT_NOFILE).
 enum DescriptorLimit {
     /// An NF's socket, memory, telemetry, channel, process and TAP, and the links of its programs.
-    static let perFunction: UInt64 = 10
+    static let perFunction: UInt64 = 8
     /// Programs, maps, sockets, clients.
-    static let ownNeed: UInt64 = 200
+    static let ownNeed: UInt64 = 128
 
     static func needed(for slots: Int) -> UInt64 { ownNeed + perFunction * UInt64(slots) }
 
