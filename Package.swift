@@ -155,8 +155,10 @@ let package = Package(
         tests(
             "ManagerTests",
             [
-                "ControlAPI", "Handover", "Linux", "Manager", "XSK", .product(name: "Logging", package: "swift-log"),
+                "ControlAPI", "Handover", "Linux", "Manager", "TCPStack", "XSK",
+                .product(name: "Logging", package: "swift-log"),
             ]),
+        tests("CommandTests", ["ControlAPI", "Handover", "Linux", "Manager", "XSK", "onvm"]),
         tests(
             "KernelTests",
             [

@@ -23,18 +23,26 @@ public struct PinDirectory: ~Copyable {
         }
         let opened = unsafe openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard opened >= 0 else { throw BPFError(operation, errno: .current, needs: [.sysAdmin]) }
+        // Every manager of the host comes by here, also one that sees another /run: two of one name would take each
+        // other's things for a dead one's.
+        guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+            let error = BPFError(operation, errno: .current, needs: [])
+            close(opened)
+            throw error
+        }
         descriptor = FileDescriptor(owning: opened)
         self.parent = parent
         self.name = name
     }
 
-    /// Creates the instance's directory; bpffs is mounted if nobody did.
+    /// Creates the instance's directory; bpffs is mounted if nobody did. It is locked as long as this object lives.
     /// - Throws: `EEXIST` when it is there.
     public static func create(_ name: String) throws(BPFError) -> PinDirectory {
         try PinDirectory(parent: try openRoot(mounts: true), name: name, creates: true)
     }
 
     /// The instance's directory, or nil if there is none.
+    /// - Throws: `EAGAIN` when a process has it locked.
     public static func open(_ name: String) throws(BPFError) -> PinDirectory? {
         do {
             return try PinDirectory(parent: try openRoot(mounts: false), name: name, creates: false)
@@ -49,8 +57,12 @@ public struct PinDirectory: ~Copyable {
 
     /// Pins a map, program or link; an entry of that name is replaced.
     public func pin(_ object: borrowing FileDescriptor, as entry: String) throws(BPFError) {
+        try pin(object.rawValue, as: entry)
+    }
+
+    public func pin(_ object: CInt, as entry: String) throws(BPFError) {
         unpin(entry)
-        let result = unsafe bpf_obj_pin(object.rawValue, path(entry))
+        let result = unsafe bpf_obj_pin(object, path(entry))
         guard result == 0 else {
             throw BPFError("pin \(Self.root)/\(name)/\(entry)", errno: Errno(rawValue: -result))
         }

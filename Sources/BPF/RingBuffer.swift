@@ -42,14 +42,17 @@ import Synchronization
         unsafe munmap(producer, Self.pageByteCount + 2 * byteCount)
     }
 
-    /// Takes all events that are complete. The descriptor is readable (poll(2)) when there are some.
-    public func drain(_ body: (Event) -> Void) {
+    /// Takes events that are complete, `limit` of them at most. The descriptor is readable (poll(2)) as long as there
+    /// are some.
+    public func drain(limit: Int = .max, _ body: (Event) -> Void) {
         // Safe: the kernel's words are aligned and shared; both sides use atomics.
         let consumed = unsafe consumer.assumingMemoryBound(to: Atomic<UInt64>.self)
         let produced = unsafe producer.assumingMemoryBound(to: Atomic<UInt64>.self)
         let data = unsafe producer + Self.pageByteCount
         var position = unsafe consumed.pointee.load(ordering: .relaxed)
-        while unsafe position < produced.pointee.load(ordering: .acquiring) {
+        var count = 0
+        while unsafe count < limit && position < produced.pointee.load(ordering: .acquiring) {
+            count += 1
             // Safe: below the producer's position, so a record's header lies here, and the record after it.
             let record = unsafe data + Int(position % UInt64(byteCount))
             let word = unsafe record.assumingMemoryBound(to: Atomic<UInt32>.self)

@@ -43,6 +43,8 @@ ssize_t CLinux_receive_message(int socket, void *bytes, size_t byte_count, int *
     struct iovec vector = {.iov_base = bytes, .iov_len = byte_count};
     struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control};
     int room = *descriptor_count;
+    /* Without room for any the kernel puts none into our table, and says MSG_CTRUNC (unix(7)). */
+    if (room == 0) message.msg_control = NULL, message.msg_controllen = 0;
     *descriptor_count = 0;
     ssize_t received = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     if (received < 0) return -1;

@@ -140,7 +140,8 @@ public struct NFChannel: ~Copyable {
     /// The next report, or nil when none is waiting.
     /// - Throws: `.peerGone` when the NF ended.
     public func nextReport() throws(HandoverError) -> NFReport? {
-        guard let message = try socket.receiveIfAny() else { return nil }
+        // Nothing that an NF says is longer, or has descriptors: those never become ours, even for a moment.
+        guard let message = try socket.receiveIfAny(limit: 4_096, descriptorLimit: 0) else { return nil }
         var reader = MessageReader(message.bytes)
         switch try reader.kind() {
         case .ready: return .ready

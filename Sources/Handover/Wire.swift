@@ -76,6 +76,8 @@ public enum HandoverError: Error, Equatable, Sendable {
     /// A descriptor that must come with the message did not.
     case missingDescriptor(String)
     case system(Errno, String)
+    /// A message is longer than any may be, or has descriptors that it must not have.
+    case oversized
     /// The peer closed its end.
     case peerGone
 }
@@ -90,6 +92,7 @@ extension HandoverError: CustomStringConvertible {
         case .unexpectedMessage(let name): "handover message '\(name)' is out of order"
         case .missingDescriptor(let name): "handover message came without its \(name) descriptor"
         case .system(let errno, let call): "\(call): \(errno)"
+        case .oversized: "handover message is too long, or has descriptors it must not have"
         case .peerGone: "the other side closed the channel"
         }
     }

@@ -102,14 +102,17 @@ public struct ZygoteServer: ~Copyable {
 
 extension SequencedSocket {
     /// The next message. Nil when none waits (or, with `endIsNil`, at the end of the stream).
-    func receiveIfAny(waits: Bool = false, endIsNil: Bool = false) throws(HandoverError) -> ReceivedMessage? {
+    func receiveIfAny(
+        limit: Int = 64 * 1024, descriptorLimit: Int = 16, waits: Bool = false, endIsNil: Bool = false
+    ) throws(HandoverError) -> ReceivedMessage? {
         let message: ReceivedMessage?
         do {
-            message = try receive(waits: waits)
+            message = try receive(limit: limit, descriptorLimit: descriptorLimit, waits: waits)
         } catch {
             switch error {
             case .wouldBlock: return nil
             case .connectionReset: throw .peerGone
+            case .messageSize: throw .oversized
             default: throw .system(error, "recvmsg")
             }
         }

@@ -29,6 +29,7 @@ extension Errno {
     @inlinable public static var interrupted: Errno { Errno(rawValue: EINTR) }
     @inlinable public static var wouldBlock: Errno { Errno(rawValue: EAGAIN) }
     @inlinable public static var busy: Errno { Errno(rawValue: EBUSY) }
+    @inlinable public static var messageSize: Errno { Errno(rawValue: EMSGSIZE) }
     @inlinable public static var invalid: Errno { Errno(rawValue: EINVAL) }
     @inlinable public static var notPermitted: Errno { Errno(rawValue: EPERM) }
     @inlinable public static var connectionReset: Errno { Errno(rawValue: ECONNRESET) }

@@ -39,17 +39,17 @@ public struct NetlinkLinkMonitor: ~Copyable {
         }
     }
 
-    /// What happened since the last call.
+    /// What happened since the last call; after many messages the descriptor is readable still.
     public func events() -> [Event] {
         var events: [Event] = []
-        while true {
+        for _ in 0..<256 {
             var count = 0
             let datagram = unsafe [UInt8](unsafeUninitializedCapacity: 32_768) { buffer, initialized in
                 count = unsafe recv(descriptor.rawValue, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT))
                 initialized = max(count, 0)
             }
             if count < 0, errno == ENOBUFS {
-                events.append(.lost)
+                if events.last != .lost { events.append(.lost) }
                 continue
             }
             guard count > 0 else { return events }
@@ -64,5 +64,6 @@ public struct NetlinkLinkMonitor: ~Copyable {
                 events.append(.removed(index: message.payload.integer(at: 4)))
             }
         }
+        return events
     }
 }

@@ -41,14 +41,18 @@ public struct SequencedSocket: ~Copyable {
     }
 
     /// Receives one message of at most `limit` bytes; nil at the end of the stream.
+    /// - Parameter descriptorLimit: At most 16. With 0 the kernel makes none: it lets go of those that were sent.
     /// - Throws: `EAGAIN` when `waits` is false and nothing is there; `EMSGSIZE` when message or descriptors exceed the limit.
-    public func receive(limit: Int = 64 * 1024, waits: Bool = false) throws(Errno) -> ReceivedMessage? {
+    public func receive(
+        limit: Int = 64 * 1024, descriptorLimit: Int = 16, waits: Bool = false
+    ) throws(Errno) -> ReceivedMessage? {
+        precondition((0...16).contains(descriptorLimit), "more descriptors than a message has")
         var descriptors = [CInt](repeating: -1, count: 16)
-        var count: CInt = 16
+        var count: CInt = 0
         var received = 0
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, initialized in
             repeat {
-                count = 16
+                count = CInt(descriptorLimit)
                 received = unsafe descriptors.withUnsafeMutableBufferPointer { list in
                     unsafe CLinux_receive_message(
                         descriptor.rawValue, buffer.baseAddress, limit, list.baseAddress, &count,

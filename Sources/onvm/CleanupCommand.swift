@@ -15,10 +15,8 @@ struct CleanupCommand: ParsableCommand {
         try reportingFailures {
             try Capability.requireAll()
             let name = instance.resolved
-            if let netns = namespace.netns ?? Leftovers.networkNamespace(instance: name) {
-                try NetworkNamespace.enter(named: netns)
-            }
-            let report = try Leftovers.remove(instance: name)
+            let report = try Leftovers.remove(instance: name, netns: namespace.netns)
+            for warning in report.warnings { complain("onvm: \(warning)") }
             show(
                 report.isEmpty
                     ? "instance \(name) left nothing" : report.lines.map { "removed \($0)" }.joined(separator: "\n"))

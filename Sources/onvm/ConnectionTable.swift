@@ -32,10 +32,12 @@ enum ConnectionTable {
         let first = connection.events.first?.instant ?? 0
         let earlier = connection.eventCount - min(connection.eventCount, UInt64(connection.events.count))
         let head =
-            "\(connection.id) \(connection.peer) \(connection.state)" + (earlier > 0 ? ", \(earlier) earlier" : "")
+            "\(connection.id) \(connection.peer) \(connection.state)".printable()
+            + (earlier > 0 ? ", \(earlier) earlier" : "")
         let lines = connection.events.map { event in
             let seconds = Double(event.instant &- first) / 1e9
-            return String(format: "  %12.6f  ", seconds) + "\(event.event) \(event.meaning ?? "\(event.argument)")"
+            let what = "\(event.event) \(event.meaning ?? "\(event.argument)")"
+            return String(format: "  %12.6f  ", seconds) + what.printable()
         }
         return ([head] + lines).joined(separator: "\n")
     }

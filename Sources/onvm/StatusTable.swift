@@ -7,9 +7,10 @@ enum StatusTable {
         var parts: [String] = []
         let manager = status.manager
         parts.append(
-            "instance \(status.instance), manager \(manager.pid) (\(manager.state.rawValue)), "
+            ("instance \(status.instance), manager \(manager.pid) (\(manager.state.rawValue)), "
                 + "up \(duration(manager.uptimeSeconds)), "
                 + "topology \(manager.topology)" + (manager.netns.map { ", namespace \($0)" } ?? ""))
+                .printable(limit: 5_000))
         parts.append(
             Table(
                 ["PORT", "INDEX", "DRIVER", "XDP", "QUEUES", "MTU"],
@@ -23,7 +24,7 @@ enum StatusTable {
 
     static func services(_ services: [ServiceStatus]) -> String {
         let rows = services.map { service in
-            let overflow = service.overflowCounts.values.reduce(0, +)
+            let overflow = service.overflowCounts.values.clampedSum
             return [
                 service.name, "\(service.id)", service.function, service.listen.joined(separator: " "),
                 service.isolation,
@@ -60,7 +61,7 @@ enum StatusTable {
             [
                 "\(function.slot)", function.service, function.state.rawValue, function.pid.map(String.init) ?? "-",
                 "\(function.uid)", function.client ?? "-", "\(function.connections)", "\(function.requests)",
-                "\(function.rxPackets)", "\(function.txPackets)", "\(function.drops.values.reduce(0, +))",
+                "\(function.rxPackets)", "\(function.txPackets)", "\(function.drops.values.clampedSum)",
                 "\(function.restarts)",
             ]
         }
@@ -83,7 +84,7 @@ enum StatusTable {
     }
 
     static func duration(_ seconds: Double) -> String {
-        let whole = Int(seconds)
+        guard let whole = Int(exactly: max(seconds, 0).rounded(.down)) else { return "-" }
         switch whole {
         case ..<60: return "\(whole) s"
         case ..<3_600: return "\(whole / 60) min \(whole % 60) s"
@@ -103,7 +104,8 @@ struct Table {
     }
 
     var text: String {
-        let all = [titles] + rows
+        // Nothing in a cell may reach the terminal but as text.
+        let all = ([titles] + rows).map { row in row.map { $0.printable(limit: 10_000) } }
         let widths = titles.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         return all.map { row in
             let cells = row.indices.map { row[$0].padding(toLength: widths[$0], withPad: " ", startingAt: 0) }

@@ -55,14 +55,15 @@ struct TopView {
                 "\(function.slot)", function.service, function.state.rawValue, function.pid.map(String.init) ?? "-",
                 function.client ?? "-", "\(function.connections)", number(rate(function, \.requests)),
                 number(rate(function, \.rxPackets)), number(rate(function, \.txPackets)),
-                number(rate(function, \.txBytes) * 8) + "bit", "\(function.drops.values.reduce(0, +))",
+                number(rate(function, \.txBytes) * 8) + "bit", "\(function.drops.values.clampedSum)",
             ]
         }
         let titles = ["SLOT", "SERVICE", "STATE", "PID", "CLIENT", "CONNS", "REQ/S", "RX/S", "TX/S", "OUT/S", "DROPS"]
         let head = [
-            "onvm \(status.manager.version)  \(status.instance)  "
+            ("onvm \(status.manager.version)  \(status.instance)  "
                 + "up \(StatusTable.duration(status.manager.uptimeSeconds))  "
-                + "\(status.nfs.count) NFs  " + status.ports.map { "\($0.device) \($0.mode)" }.joined(separator: "  "),
+                + "\(status.nfs.count) NFs  " + status.ports.map { "\($0.device) \($0.mode)" }.joined(separator: "  "))
+                .printable(),
             "", StatusTable.services(status.services), "",
         ].joined(separator: "\n")
         let room = max(1, rows - head.split(separator: "\n", omittingEmptySubsequences: false).count - 2)

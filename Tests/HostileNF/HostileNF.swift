@@ -15,19 +15,27 @@ import NetworkFunction
         let attack = start.grant.configuration.split(separator: "\n").first { $0.hasPrefix("attack=") }?.dropFirst(7)
         var port = try start.openPort()
         let tap = start.openTap()
+        let (logDescriptor, writesDiary) = (start.logDescriptor, start.grant.slot % 2 == 0)
+        let words = Words(channel: start.channelDescriptor, telemetry: try start.openTelemetry())
         try start.enterSandbox(socket: port.rawDescriptor) { _ in }
         guard try start.waitForWord() else { return .drained }
         let frame = waitForFrame(&port)
+        // The channel would go with the last use of `start`.
+        Words.keep(start)
         switch attack {
         case "frames" where tap.isOpen: Forgery(answering: frame).sendAll(by: tap)
         case "frames": Forgery(answering: frame).sendAll(by: &port)
         case "headers": Forgery(answering: frame).sendLies(by: tap)
         case "checksums": Forgery(answering: frame).sendMisplacedSums(by: tap)
         case "rings": spoilRings(&port)
-        case "channel": babble(descriptor: start.channelDescriptor)
+        case "channel": babble(descriptor: words.channel)
+        case "failed"?, "ready-again"?, "malformed"?, "out-of-order"?, "too-long"?: words.complain(attack ?? "")
+        case "flood": words.flood(descriptors: false)
+        case "flood-descriptors": words.flood(descriptors: true)
+        case "telemetry": words.lie()
         case "hang": while true {}
-        case "log" where start.grant.slot % 2 == 0: Diary.write(to: start.logDescriptor)
-        case "log": LogFlood.run(start.logDescriptor)
+        case "log" where writesDiary: Diary.write(to: logDescriptor)
+        case "log": LogFlood.run(logDescriptor)
         case "crash": unsafe crash()
         case let call?: makeCall(call, tap.descriptor)
         case nil: throw NFStartError("option attack is missing")

@@ -75,7 +75,7 @@ final class LiveBed {
 
     /// What `SlotDevices.createRouteDevice` makes.
     func makeRouteDevice() throws -> UInt32 {
-        let names = SlotDeviceNames(instance: "live", firstNumber: 900)
+        let names = SlotDeviceNames(instance: "live", users: nil, firstNumber: 900)
         let log = Logger(label: "live") { _ in SwiftLogNoOpLogHandler() }
         return try SlotDevices(names: names, settings: SlotDeviceSettings(mtu: 1500, hasTap: false), log: log)
             .createRouteDevice(slot: 0)

@@ -119,6 +119,20 @@ final class ControlScene {
         #expect(slots == (0..<50).map { UInt32($0) })
     }
 
+    /// A client that always has another request, and reads every answer.
+    @Test func aFloodOfRequestsIsServedAFewATurn() throws {
+        let scene = try ControlScene()
+        let (flood, other) = (try scene.connect(), try scene.connect())
+        try scene.turn(2)
+        scene.send(String(repeating: "{\"version\":1,\"command\":\"status\"}\n", count: 2_000), to: flood)
+        scene.send("{\"version\":1,\"command\":\"status\"}\n", to: other)
+        try scene.turn(1)
+        #expect(scene.answers == ControlConnection.requestsPerTurn + 1)
+        #expect(try scene.received(other) == "{\"version\":1}\n")
+        for _ in 0..<100 where scene.answers < 2_001 { _ = try scene.received(flood) }
+        #expect(scene.answers == 2_001, "and none is lost")
+    }
+
     @Test func aClientThatDoesNotReadHoldsUpNobody() throws {
         let large = ControlResponse(error: ControlError(.failed, String(repeating: "x", count: 1 << 20)))
         let scene = try ControlScene { _ in large }

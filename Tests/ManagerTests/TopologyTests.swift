@@ -171,11 +171,11 @@ struct FakeTopologyHost: TopologyHost {
         ),
         (
             "max range", head + service + ", max: 100000}",
-            #"3:50: max is "100000", expected a whole number from 1 to 16384"#
+            #"3:50: max is "100000", expected a whole number from 1 to 16383"#
         ),
         (
-            "too many slots", head + service + ", max: 16384}\n  - {name: b, nf: b, listen: 81, max: 16384}",
-            "3:3: all services together have up to 32768 NFs, expected at most 16384"
+            "too many slots", head + service + ", max: 16383}\n  - {name: b, nf: b, listen: 81, max: 16383}",
+            "3:3: all services together have up to 32766 NFs, expected at most 16383"
         ),
         (
             "idle_timeout unit", head + service + ", idle_timeout: 60}",
@@ -265,7 +265,42 @@ struct FakeTopologyHost: TopologyHost {
             "2:1: expected a single document in the stream but found another document, expected valid YAML"
         ),
         ("alias", "ports: &p [{device: port0}]\nservices: *p", "1:8: YAML anchors and aliases are not accepted"),
+        (
+            "alias after a quote in a plain scalar", "a: so 'it is\nports: &p [1]\nservices: *p",
+            "2:8: YAML anchors and aliases are not accepted"
+        ),
+        ("alias after another", "a: say \"\nb: &p [1]", "2:4: YAML anchors and aliases are not accepted"),
+        ("alias behind a quoted key", "\"a\": &p 1", "1:6: YAML anchors and aliases are not accepted"),
+        ("alias after ?", "? &p a\n: 1", "1:3: YAML anchors and aliases are not accepted"),
+        ("alias after -", "- &p x", "1:3: YAML anchors and aliases are not accepted"),
+        ("alias after a tag", "!!str &p x", "1:1: YAML anchors and aliases are not accepted"),
+        ("deep", String(repeating: "[", count: 40), "1:33: more than 32 levels of nesting"),
     ]
+
+    /// What only looks like an alias: in quotes, in comments, in the middle of words.
+    @Test func starsAndAmpersandsInTextAreText() throws {
+        for text in ["\"*a\"", "'&a'", "a*b", "a & b", "x # &a *b", "|\n      *a &b", "'it''s' # *a"] {
+            let yaml = """
+                instance: web
+                ports: [{device: port0}]
+                services:
+                  - name: web
+                    nf: web-server
+                    listen: 80
+                    options:
+                      server_name: \(text)
+
+                """
+            #expect(throws: Never.self, "\(text)") { _ = try AliasScan.refuse(in: yaml) }
+        }
+    }
+
+    /// Each level doubles what the one before is worth: the old scan let it through, and it took the rest of the day.
+    @Test func aBombBehindAQuoteIsRefusedAtOnce() throws {
+        var yaml = "note: so 'it is\nk0: &k0 {a: 1}\n"
+        for level in 1...40 { yaml += "k\(level): &k\(level) {? *k\(level - 1) : 1, ? [*k\(level - 1)] : 2}\n" }
+        #expect(throws: TopologyError.self) { _ = try Topology.parse(yaml, file: "t.yaml") }
+    }
 
     @Test(arguments: errors)
     func reportsWhereAndWhat(_ row: (String, String, String)) throws {

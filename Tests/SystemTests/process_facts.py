@@ -22,6 +22,28 @@ def exists(pid):
         return False
 
 
+def _living():
+    """(PID, parent, session) of each process that is no zombie."""
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if fields[0] not in ("Z", "X"):
+            yield int(entry.name), int(fields[1]), int(fields[3])
+
+
+def children(pid):
+    return [child for child, parent, _ in _living() if parent == pid]
+
+
+def session(leader):
+    """The processes of a session but its leader, which may be gone."""
+    return [pid for pid, _, number in _living() if number == leader and pid != leader]
+
+
 def namespace(pid, kind):
     return os.readlink(f"/proc/{pid}/ns/{kind}")
 

@@ -23,7 +23,7 @@ int CLinux_seal_size(int fd);
 
 /// sendmsg(2) of one message with up to 16 descriptors attached (the CMSG macros do not import).
 ssize_t CLinux_send_message(int socket, const void *bytes, size_t byte_count, const int *descriptors, int descriptor_count, int flags);
-/// recvmsg(2) with MSG_CMSG_CLOEXEC. `descriptor_count` is in/out. -1 with EMSGSIZE when anything was truncated.
+/// recvmsg(2) with MSG_CMSG_CLOEXEC. `descriptor_count` is in/out; with 0 none is ever received. -1 with EMSGSIZE when anything was truncated.
 ssize_t CLinux_receive_message(int socket, void *bytes, size_t byte_count, int *descriptors, int *descriptor_count, int flags);
 
 /// sched_setaffinity(2) of the calling thread to one CPU.

@@ -70,7 +70,7 @@ final class HostPorts {
 
     func restore(_ changed: ChangedFeatures) throws {
         guard !changed.turnedOff.isEmpty else { return }
-        let wanted = Dictionary(uniqueKeysWithValues: changed.turnedOff.map { ($0, true) })
+        let wanted = Dictionary(changed.turnedOff.map { ($0, true) }) { first, _ in first }
         try ethtool.setFeatures(wanted, of: changed.device, featureNames)
     }
 }

@@ -25,6 +25,31 @@ public enum NetworkNamespace {
         }
     }
 
+    /// Whether the name stands for a namespace: where one ended without ip-netns(8), its file is there still.
+    static func exists(_ name: String) -> Bool {
+        var (file, own) = (stat(), stat())
+        guard unsafe stat("\(directory)/\(name)", &file) == 0, unsafe stat("/proc/thread-self/ns/net", &own) == 0 else {
+            return false
+        }
+        // All namespaces are inodes of one file system, nsfs.
+        return file.st_dev == own.st_dev
+    }
+
+    /// Runs `body` in a named network namespace and comes back.
+    static func within<Result>(named name: String, _ body: () throws -> Result) throws -> Result {
+        let home = try FileDescriptor(opening: "/proc/thread-self/ns/net", flags: O_RDONLY)
+        try enter(named: name)
+        defer { comeBack(home) }
+        return try body()
+    }
+
+    /// The way back needs what the way there needed; a manager in the wrong namespace must not go on.
+    private static func comeBack(_ home: borrowing FileDescriptor) {
+        guard CLinux_setns(home.rawValue, CInt(CLINUX_CLONE_NEWNET)) == 0 else {
+            fatalError("cannot return to the network namespace: \(Errno.current)")
+        }
+    }
+
     /// Runs `body` in a new, empty network namespace and comes back.
     static func inScratch<Result>(_ body: () throws -> Result) throws -> Result {
         let home = try FileDescriptor(opening: "/proc/thread-self/ns/net", flags: O_RDONLY)
@@ -35,12 +60,7 @@ public enum NetworkNamespace {
                 ? PermissionError(capability: "CAP_SYS_ADMIN", purpose: "make a network namespace to probe in")
                 : error
         }
-        defer {
-            // The way back needs what the way here needed; a manager in the wrong namespace must not go on.
-            guard CLinux_setns(home.rawValue, CInt(CLINUX_CLONE_NEWNET)) == 0 else {
-                fatalError("cannot return to the network namespace: \(Errno.current)")
-            }
-        }
+        defer { comeBack(home) }
         return try body()
     }
 }

@@ -174,6 +174,8 @@ final class SlotDevices: SlotDeviceMaker {
 /// What the devices of an instance are called and known by.
 struct SlotDeviceNames: Equatable {
     let instance: String
+    /// The users of the instance's NFs, which no other instance has; nil when they are not known.
+    let users: UserRange?
     /// Added to slot numbers, so that instances in one namespace have names of their own.
     let firstNumber: UInt32
 
@@ -184,12 +186,13 @@ struct SlotDeviceNames: Equatable {
 
     /// Devices are deleted by group: one grace period for all, under the lock that every other change of the host's
     /// network waits for. So a group is no more than some slots; its number is one that nobody is likely to use.
-    func group(of slot: UInt32) -> UInt32 { firstGroup | slot / Self.slotsPerGroup & 0xFFF }
+    func group(of slot: UInt32) -> UInt32 { (firstGroup ?? 0) | slot / Self.slotsPerGroup & 0x3FF }
 
-    func isOwn(group: UInt32) -> Bool { group & ~0xFFF == firstGroup }
+    func isOwn(group: UInt32) -> Bool { group & ~0x3FF == firstGroup }
 
     private static let slotsPerGroup: UInt32 = 32
-    private var firstGroup: UInt32 { 0x4F00_0000 | UInt32(InstanceHash.value(instance) & 0xFFF) << 12 }
+    /// As the users are no other instance's, the groups are none's.
+    private var firstGroup: UInt32? { users.map { 0x4F00_0000 | $0.index << 10 } }
 
     /// A device that died with its manager before it got its alias is known by its group.
     func owns(_ link: Link) -> Bool {
@@ -205,9 +208,9 @@ struct SlotDeviceNames: Equatable {
     }
 
     /// Names that nothing has yet.
-    static func free(instance: String, among links: [Link]) -> SlotDeviceNames {
+    static func free(instance: String, users: UserRange, among links: [Link]) -> SlotDeviceNames {
         let highest = links.compactMap { number($0.name) }.max()
-        return SlotDeviceNames(instance: instance, firstNumber: highest.map { $0 + 1 } ?? 0)
+        return SlotDeviceNames(instance: instance, users: users, firstNumber: highest.map { $0 + 1 } ?? 0)
     }
 }
 

@@ -5,33 +5,68 @@ import Linux
 /// `/run/onvm/<instance>`: the lock that makes a manager the only one, its state file and its socket.
 struct InstanceDirectory {
     let instance: String
+    private let runDirectory: String
 
-    var path: String { "\(ControlAPI.runDirectory)/\(instance)" }
-    var socketPath: String { ControlAPI.socketPath(instance: instance) }
+    /// - Throws: `HostError` for what is no name: it would lead to another directory.
+    init(instance: String, in runDirectory: String = ControlAPI.runDirectory) throws {
+        try Topology.checkInstance(instance)
+        self.instance = instance
+        self.runDirectory = runDirectory
+    }
+
+    var path: String { "\(runDirectory)/\(instance)" }
+    var socketPath: String { "\(path)/control.sock" }
     private var lockPath: String { "\(path)/lock" }
     private var statePath: String { "\(path)/state.json" }
 
     /// Makes the directory and takes the lock, which the kernel gives back when the process ends (flock(2)).
+    ///
+    /// Who had the lock before may have removed the file between our open and our flock. What we hold then is the lock
+    /// of a file without a name, and another manager may hold the one at the path.
+    /// - Parameter afterOpening: For tests: what others do in that moment.
     /// - Throws: `AlreadyRunning` when another manager has it.
-    func lock() throws -> FileDescriptorBox {
-        for directory in [ControlAPI.runDirectory, path] {
+    func lock(afterOpening: () throws -> Void = {}) throws -> FileDescriptorBox {
+        do {
+            for _ in 0..<100 {
+                if let lock = try attemptLock(afterOpening) { return lock }
+            }
+        } catch let error as Errno {
+            throw HostError("lock \(lockPath): \(error)")
+        }
+        throw HostError("lock \(lockPath): other programs keep removing it")
+    }
+
+    /// - Returns: nil when the file went while it was being locked.
+    private func attemptLock(_ afterOpening: () throws -> Void) throws -> FileDescriptorBox? {
+        for directory in [runDirectory, path] {
             guard unsafe mkdir(directory, 0o755) == 0 || errno == EEXIST else {
                 throw HostError("make \(directory): \(Errno.current)")
             }
         }
-        do {
-            let file = try FileDescriptor(opening: lockPath, flags: O_RDWR | O_CREAT, mode: 0o644)
-            guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
-                guard Errno.current == .wouldBlock else { throw Errno.current }
-                throw AlreadyRunning(instance: instance, pid: Self.pid(in: file.rawValue))
-            }
-            let text = Array("\(getpid())\n".utf8)
-            guard ftruncate(file.rawValue, 0) == 0, unsafe pwrite(file.rawValue, text, text.count, 0) == text.count
-            else { throw Errno.current }
-            return FileDescriptorBox(file)
-        } catch let error as Errno {
-            throw HostError("lock \(lockPath): \(error)")
+        let descriptor = unsafe open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw Errno.current
         }
+        let file = FileDescriptorBox(FileDescriptor(owning: descriptor))
+        try afterOpening()
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            guard Errno.current == .wouldBlock else { throw Errno.current }
+            guard isAtPath(file) else { return nil }
+            throw AlreadyRunning(instance: instance, pid: Self.pid(in: descriptor))
+        }
+        guard isAtPath(file) else { return nil }
+        let text = Array("\(getpid())\n".utf8)
+        guard ftruncate(descriptor, 0) == 0, unsafe pwrite(descriptor, text, text.count, 0) == text.count
+        else { throw Errno.current }
+        return file
+    }
+
+    /// Whether the lock file that is open is the one that others open now.
+    private func isAtPath(_ file: FileDescriptorBox) -> Bool {
+        var (ours, theirs) = (stat(), stat())
+        return unsafe fstat(file.rawValue, &ours) == 0 && stat(lockPath, &theirs) == 0
+            && ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino
     }
 
     private static func pid(in file: CInt) -> Int32? {
@@ -43,9 +78,31 @@ struct InstanceDirectory {
 
     // MARK: State
 
-    func readState() -> InstanceState? {
+    /// What the last manager wrote; nil if there is nothing.
+    /// - Throws: `HostError` when it is damaged.
+    func readState() throws -> InstanceState? {
         guard let data = FileManager.default.contents(atPath: statePath) else { return nil }
-        return try? JSONDecoder().decode(InstanceState.self, from: data)
+        do {
+            return try JSONDecoder().decode(InstanceState.self, from: data)
+        } catch {
+            throw HostError("\(statePath) is damaged or of another version: \(Self.problem(error))")
+        }
+    }
+
+    /// The network namespace that a record names which is damaged otherwise.
+    var notedNetworkNamespace: String? {
+        struct Place: Decodable { var netns: String? }
+        guard let data = FileManager.default.contents(atPath: statePath) else { return nil }
+        return (try? JSONDecoder().decode(Place.self, from: data))?.netns
+    }
+
+    private static func problem(_ error: any Error) -> String {
+        switch error {
+        case DecodingError.dataCorrupted(let context), DecodingError.keyNotFound(_, let context),
+            DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+            (context.codingPath.map(\.stringValue) + [context.debugDescription]).joined(separator: ": ")
+        default: "\(error)"
+        }
     }
 
     /// Whole or not at all: a manager may be killed at any time.
@@ -55,11 +112,20 @@ struct InstanceDirectory {
         try encoder.encode(state).write(to: URL(filePath: statePath), options: .atomic)
     }
 
+    /// Takes away what `lock` made, if there was nothing before.
+    func abandon(holding lock: FileDescriptorBox) {
+        guard unsafe access(statePath, F_OK) != 0 else { return }
+        remove(holding: lock)
+    }
+
     /// Takes away what a manager makes here, and the directories if nothing else is in them.
-    func remove() {
+    /// - Parameter lock: Of this directory; without it the things are another manager's.
+    func remove(holding lock: FileDescriptorBox) {
+        guard isAtPath(lock) else { return }
+        // The lock last: as long as it is there, nobody else puts anything here.
         for file in [socketPath, statePath, lockPath] { _ = unsafe unlink(file) }
         _ = unsafe rmdir(path)
-        _ = unsafe rmdir(ControlAPI.runDirectory)
+        _ = unsafe rmdir(runDirectory)
     }
 
     static var instances: [String] {
@@ -78,62 +144,19 @@ public struct AlreadyRunning: Error, CustomStringConvertible, Sendable {
     }
 }
 
-/// What `onvm cleanup` has to know about a manager that died. Devices are found by their alias, NFs by their user IDs.
+/// What `onvm cleanup` has to know about a manager that died. Devices are found by their alias, NFs by the session of
+/// their zygote.
 struct InstanceState: Codable, Equatable {
-    var version = 1
+    var version = 2
     var managerPid: Int32
-    var zygote: ProcessIdentity?
+    /// The zygote, and those before it that left NFs.
+    var zygotes: [ProcessIdentity] = []
     /// Name of the network namespace, if it was entered by name.
     var netns: String?
     var topology: String
-    var firstUserID: UInt32
-    var slotCount: UInt32
+    /// nil until some are claimed.
+    var users: UserRange?
     var ports: [String]
     var bpffsWasMounted: Bool
     var changedFeatures: [ChangedFeatures]
-}
-
-extension InstanceState {
-    /// The user that log writers run as: the first after those of the slots.
-    var logWriterUserID: UInt32 { firstUserID + slotCount }
-}
-
-/// A process ID and when the process started, so that a number used again is not mistaken for it.
-struct ProcessIdentity: Codable, Equatable {
-    var pid: Int32
-    /// Clock ticks since boot (field 22 of proc_pid_stat(5)).
-    var startTicks: UInt64
-
-    init?(pid: Int32) {
-        guard let ticks = Self.startTicks(of: pid) else { return nil }
-        self.pid = pid
-        startTicks = ticks
-    }
-
-    var isAlive: Bool { Self.startTicks(of: pid) == startTicks }
-
-    /// Neither gone nor a zombie.
-    static func isRunning(_ pid: Int32) -> Bool {
-        guard let state = fields(of: pid)?.first else { return false }
-        return state != "Z" && state != "X"
-    }
-
-    private static func startTicks(of pid: Int32) -> UInt64? {
-        guard let fields = fields(of: pid), fields.count > 19 else { return nil }
-        return UInt64(fields[19])
-    }
-
-    /// From the third on: the name in parentheses before it may hold anything.
-    private static func fields(of pid: Int32) -> [Substring]? {
-        guard let text = readProcFile("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
-        return text[text.index(after: end)...].split(separator: " ")
-    }
-}
-
-/// A file of procfs, whose size is not known before.
-func readProcFile(_ path: String) -> String? {
-    guard let file = try? FileDescriptor(opening: path, flags: O_RDONLY) else { return nil }
-    var bytes = [UInt8](repeating: 0, count: 8192)
-    let count = unsafe read(file.rawValue, &bytes, bytes.count)
-    return count > 0 ? String(decoding: bytes.prefix(count), as: UTF8.self) : nil
 }

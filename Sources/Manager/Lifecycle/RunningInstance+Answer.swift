@@ -73,7 +73,7 @@ extension RunningInstance {
     }
 
     private func nfStatus(_ slot: Slot) -> NFStatus {
-        let firstUser = state.firstUserID
+        let firstUser = state.users?.first ?? 0
         var status = NFStatus(
             slot: slot.id, service: slots.pools[slot.service].service.name, state: slot.state, uid: firstUser + slot.id)
         status.pid = slot.pid
@@ -82,31 +82,9 @@ extension RunningInstance {
         status.restarts = slot.launches > 0 ? slot.launches - 1 : 0
         status.counters = dictionary(try? steering?.slotCounters(slot.id))
         guard let process = slot.process else { return status }
-        status.connections = process.read(.connections)
-        status.accepted = process.read(.accepted)
-        status.closed = process.read(.closed)
-        status.requests = process.read(.requests)
-        status.rxPackets = process.read(.rxPackets)
-        status.txPackets = process.read(.txPackets)
-        status.rxBytes = process.read(.rxBytes)
-        status.txBytes = process.read(.txBytes)
-        for (field, name) in TelemetryField.dropCauses { status.drops[name] = process.read(field) }
-        for (position, name) in TCPVocabulary.counters.enumerated() {
-            status.tcp[name.snakeCase] = process.readCounter(position)
-        }
-        for (position, name) in TCPVocabulary.drops.enumerated() {
-            status.tcpDrops[name.snakeCase] = process.readDrop(position)
-        }
-        for field in Self.furtherFields { status.telemetry["\(field)".snakeCase] = process.read(field) }
+        status.take(process)
         return status
     }
-
-    private static let furtherFields: [TelemetryField] = [
-        .heartbeat, .asleep, .wakeups, .lastActivity, .framesTotal, .framesFree, .framesInFlight, .kicks, .kickRetries,
-        .retransmittedSegments, .retransmissionTimeouts, .fastRecoveries, .duplicateAcknowledgments,
-        .outOfOrderSegments, .challengeAcknowledgments, .resetsSent, .resetsReceived, .xskTxRingEmpty,
-        .logLinesDropped,
-    ]
 
     private func dictionary(_ counters: [(name: String, value: UInt64)]?) -> [String: UInt64] {
         Dictionary((counters ?? []).map { ($0.name, $0.value) }) { first, _ in first }

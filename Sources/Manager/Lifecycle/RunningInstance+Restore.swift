@@ -10,10 +10,11 @@ extension RunningInstance {
         for port in ports where port.mode != nil {
             attempt("take the program off \(port.link.name)") { try steering?.detach(portNamed: port.link.name) }
         }
-        let users = state.firstUserID..<state.firstUserID + state.slotCount
-        let count = UserIDs.killProcesses(users)
-        if count > 0 { log.warning("\(count) NF processes had to be killed") }
-        let names = SlotDeviceNames(instance: options.topology.instance, firstNumber: 0)
+        if let users = state.users {
+            let count = OrphanedFunctions(zygotes: state.zygotes, users: users).end()
+            if count > 0 { log.warning("\(count) NF processes had to be killed") }
+        }
+        let names = SlotDeviceNames(instance: options.topology.instance, users: state.users, firstNumber: 0)
         // Programs go with their devices, all in one grace period; taken off one by one each would wait for its own.
         attempt("remove the slots' devices") { try SlotDevices.removeAll(of: names) }
         attempt("remove programs and maps") { try steering?.tearDown() }
@@ -25,7 +26,7 @@ extension RunningInstance {
         (steering, slots, launcher, server) = (nil, nil, nil, nil)
         logs?.stop()
         BPFFileSystem.restore(wasMounted: state.bpffsWasMounted)
-        directory.remove()
+        directory.remove(holding: lock)
         if wasRunning { log.notice("instance \(options.topology.instance) stopped; the host is as it was") }
     }
 

@@ -9,8 +9,8 @@ extension RunningInstance {
     func start() throws {
         try removeLeftovers()
         try watchSignals()
-        raiseDescriptorLimit()
         let topology = options.topology
+        if let warning = DescriptorLimit.raise(for: topology.slotCount) { log.warning("\(warning)") }
         for port in topology.ports { ports.append(try hostPorts.port(named: port.device)) }
         let features = try KernelFeatures.probe()
         guard features.xdpSockets else { throw HostError("this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)") }
@@ -18,36 +18,32 @@ extension RunningInstance {
             throw HostError("this kernel does not describe its types, /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)")
         }
         state.ports = ports.map(\.link.name)
+        let claim = try UserAllocator.host.allocate(for: topology.instance)
+        state.users = claim.users
         try directory.write(state)
 
         let steering = try Steering(
             instance: topology.instance,
             limits: SteeringLimits(slots: UInt32(topology.slotCount), bindings: UInt32(topology.bindingCount)))
         self.steering = steering
+        // NFs may outlive a manager that crashes; their users are then still taken.
+        try steering.keep(claim.mark.rawValue, as: "users")
         try attachPorts(steering)
         try watchLinks()
         try steering.setAddresses(try hostPorts.addresses())
         for service in topology.services { try steering.define(service.definition) }
         try loop.watch(steering.eventDescriptor) { [unowned self] _ in readSteering() }
 
-        try makeSlots(steering, features)
+        try makeSlots(steering, features, claim.users)
         server = try ControlServer(path: directory.socketPath, loop: loop, log: log) { [unowned self] in answer($0) }
     }
 
     private func removeLeftovers() throws {
-        let report = try Leftovers.remove(directory)
+        let report = try Leftovers.remove(directory, netns: nil, current: options.netns, marked: true)
+        for warning in report.warnings { log.warning("\(warning)") }
         guard !report.isEmpty else { return }
         log.warning("removed what a manager that died left: \(report.lines.joined(separator: "; "))")
         state.bpffsWasMounted = BPFFileSystem.isMounted
-    }
-
-    /// Each NF takes three descriptors here, and its programs' links some more.
-    private func raiseDescriptorLimit() {
-        var limit = rlimit()
-        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        guard unsafe getrlimit(resource, &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        unsafe setrlimit(resource, &limit)
     }
 
     private func attachPorts(_ steering: Steering) throws {
@@ -67,26 +63,27 @@ extension RunningInstance {
         }
     }
 
-    private func makeSlots(_ steering: Steering, _ features: KernelFeatures) throws {
+    private func makeSlots(_ steering: Steering, _ features: KernelFeatures, _ users: UserRange) throws {
         let mtu = ports.map(\.link.mtu).max() ?? 1500
         if !features.tap, options.topology.services.contains(where: { $0.transmit == .tap }) {
             log.warning(
                 "there is no /dev/net/tun (modprobe tun): NFs send packet by packet, at a fraction of the speed")
         }
-        let names = SlotDeviceNames.free(instance: options.topology.instance, among: try hostPorts.links())
+        let names = SlotDeviceNames.free(
+            instance: options.topology.instance, users: users, among: try hostPorts.links())
         let devices = try SlotDevices(names: names, settings: SlotDeviceSettings(mtu: mtu, hasTap: features.tap), log: log)
-        try steering.setRouteDevice(index: try devices.createRouteDevice(slot: state.slotCount))
+        try steering.setRouteDevice(index: try devices.createRouteDevice(slot: UInt32(options.topology.slotCount)))
         var granted: Grant.Features = []
         if ports.contains(where: \.isVirtual) { granted.insert(.virtualPort) }
         if features.multiBuffer { granted.insert(.multiBuffer) }
         if features.transmitMetadata { granted.insert(.checksumOffload) }
         let logs = try LogSinks(
-            executable: ZygoteProcess.executable(override: nil), userID: state.logWriterUserID, loop: loop, log: log)
+            executable: ZygoteProcess.executable(override: nil), userID: users.logWriter, loop: loop, log: log)
         self.logs = logs
         let launcher = ZygoteLauncher(
             executable: ZygoteProcess.executable(override: options.zygoteExecutable),
-            settings: LaunchSettings(firstUserID: state.firstUserID, mtu: mtu, features: granted), logs: logs,
-            loop: loop, log: log)
+            settings: LaunchSettings(firstUserID: users.first, mtu: mtu, features: granted), logs: logs, loop: loop,
+            log: log)
         self.launcher = launcher
         for service in options.topology.services { try launcher.open(filesOf: service) }
         slots = SlotTable(
@@ -141,7 +138,10 @@ extension RunningInstance {
 
     /// For `cleanup`, should this manager be killed.
     private func remember(zygote pid: pid_t) {
-        state.zygote = ProcessIdentity(pid: pid)
+        if let users = state.users {
+            state.zygotes = OrphanedFunctions(zygotes: state.zygotes, users: users).zygotesInUse
+        }
+        if let zygote = ProcessIdentity(pid: pid) { state.zygotes.append(zygote) }
         do {
             try directory.write(state)
         } catch {
@@ -151,6 +151,7 @@ extension RunningInstance {
 
     private func readSteering() {
         let now = MonotonicTime.now
-        steering?.drainEvents { slots.handle($0, at: now) }
+        // Whoever makes events faster than they are handled waits for the next turn.
+        steering?.drainEvents(limit: 256) { slots.handle($0, at: now) }
     }
 }

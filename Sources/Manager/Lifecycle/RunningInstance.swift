@@ -33,6 +33,7 @@ public final class RunningInstance {
     let loop: EventLoop
     let hostPorts: HostPorts
     let lock: FileDescriptorBox
+    private let mark: FileDescriptorBox
     let startedAt = MonotonicTime.now
     var state: InstanceState
     // What has been made so far; nil until its turn in `start`.
@@ -54,13 +55,18 @@ public final class RunningInstance {
         self.log = log
         try Capability.requireAll()
         let instance = options.topology.instance
-        directory = InstanceDirectory(instance: instance)
+        directory = try InstanceDirectory(instance: instance)
         loop = try EventLoop()
         hostPorts = try HostPorts()
         lock = try directory.lock()
+        do {
+            mark = try InstanceMark.take(instance)
+        } catch {
+            directory.abandon(holding: lock)
+            throw error
+        }
         state = InstanceState(
-            managerPid: getpid(), zygote: nil, netns: options.netns, topology: options.topologyPath,
-            firstUserID: UserIDs.first(instance: instance), slotCount: UInt32(options.topology.slotCount), ports: [],
+            managerPid: getpid(), netns: options.netns, topology: options.topologyPath, ports: [],
             bpffsWasMounted: BPFFileSystem.isMounted, changedFeatures: [])
     }
 

@@ -20,7 +20,9 @@ public final class StopSignals {
         var names: [String] = []
         var information = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
-        while unsafe read(descriptor.rawValue, &information, size) == size {
+        // Each is pending once at most, but somebody may go on sending them.
+        for _ in 0..<16 {
+            guard unsafe read(descriptor.rawValue, &information, size) == size else { break }
             switch CInt(information.ssi_signo) {
             case SIGTERM: names.append("SIGTERM")
             case SIGINT: names.append("SIGINT")

@@ -1,3 +1,4 @@
+import ControlAPI
 import Dispatch
 import Glibc
 import Handover
@@ -35,6 +36,10 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     private var failures = 0
     private var startedAt = MonotonicTime.zero
     private var isStopping = false
+
+    private enum Limit {
+        static let zygoteReportsPerTurn = 64
+    }
 
     init(executable: String, settings: LaunchSettings, logs: LogSinks, loop: EventLoop, log: Logger) {
         self.executable = executable
@@ -96,8 +101,11 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     private func readZygote() {
         guard let zygote else { return }
         do {
-            // The first error ends it; until then every report is in order.
-            while let report = try zygote.client.nextReport() { handle(report) }
+            // The first error ends it; until then every report is in order. The rest is for the next turn.
+            for _ in 0..<Limit.zygoteReportsPerTurn {
+                guard let report = try zygote.client.nextReport() else { return }
+                handle(report)
+            }
         } catch {
             zygoteEnded(zygote, error)
         }
@@ -212,19 +220,20 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     private func readProcess(_ token: UInt64) {
         guard let process = processes[token] else { return }
         do {
-            while let report = try process.nextReport() {
+            // Each report but one that is in order is the last: an NF cannot hold us here, however fast it writes.
+            while slots.isHeard(token: token) {
+                guard let report = try process.nextReport() else { return }
                 switch report {
                 case .ready: slots.processReady(token: token, at: .now)
-                case .failed(let reason): slots.processFailed(token: token, reason: reason, at: .now)
+                case .failed(let reason): slots.processFailed(token: token, reason: reason.printable(), at: .now)
                 }
             }
         } catch .peerGone {
             // Its end comes by the pidfd; a channel at its end would wake the loop for ever.
-            loop.forget(process.channelDescriptor)
         } catch {
-            slots.processFailed(token: token, reason: "\(error)", at: .now)
-            loop.forget(process.channelDescriptor)
+            slots.processBabbled(token: token, problem: "\(error)", at: .now)
         }
+        loop.forget(process.channelDescriptor)
     }
 
     private func processEnded(_ token: UInt64) {

@@ -9,23 +9,28 @@ public struct ControlClient: ~Copyable {
 
     /// - Throws: `HostError` or `PermissionError`, in words for the operator.
     public init(instance: String) throws {
+        descriptor = try Self.connect(to: instance)
         self.instance = instance
+        // A manager that does not answer at all is broken; say so instead of waiting for ever.
+        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        unsafe setsockopt(descriptor.rawValue, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    private static func connect(to instance: String) throws -> FileDescriptor {
+        try Topology.checkInstance(instance)
         let path = ControlAPI.socketPath(instance: instance)
         do {
-            descriptor = try UnixSocket.connect(path: path)
+            return try UnixSocket.connect(path: path)
         } catch {
             switch error.rawValue {
             case EACCES, EPERM:
                 throw PermissionError(capability: "CAP_DAC_OVERRIDE", purpose: "talk to the manager on \(path)")
             case ENOENT, ECONNREFUSED:
-                throw HostError("no manager runs instance \"\(instance)\"\(Self.others(than: instance))")
+                throw HostError("no manager runs instance \"\(instance)\"\(others(than: instance))")
             default:
                 throw HostError("connect to \(path): \(error)")
             }
         }
-        // A manager that does not answer at all is broken; say so instead of waiting for ever.
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
-        unsafe setsockopt(descriptor.rawValue, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
     private static func others(than instance: String) -> String {

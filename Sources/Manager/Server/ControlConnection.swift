@@ -12,18 +12,29 @@ final class ControlConnection {
 
     init(descriptor: CInt) { self.descriptor = descriptor }
 
-    enum Next { case wantsInput, wantsOutput, finished }
+    enum Next {
+        case wantsInput, wantsOutput
+        /// There is more to do, after others had their turn.
+        case wantsTurn
+        case finished
+    }
 
-    /// Reads, answers and writes as far as it goes without waiting.
+    /// A client that always has another request must not keep the others, or the NFs, waiting.
+    static let requestsPerTurn = 4
+
+    /// Reads, answers and writes as far as it goes without waiting, a few requests of it.
     func advance(answer: (Data) -> ControlResponse) -> Next {
+        var requests = 0
         while true {
             switch write() {
             case .blocked: return .wantsOutput
             case .failed: return .finished
             case .done: break
             }
+            if requests == Self.requestsPerTurn { return .wantsTurn }
             if let line = nextLine() {
                 queue(answer(line))
+                requests += 1
                 continue
             }
             if isEnding { return .finished }
@@ -76,8 +87,10 @@ final class ControlConnection {
                 unsafe send(descriptor, raw.baseAddress, raw.count, CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL))
             }
             guard count > 0 else { return errno == EAGAIN || errno == EINTR ? .blocked : .failed }
-            output = Data(output.dropFirst(count))
+            // Not a copy: a response may be long, and its reader slow.
+            output = output.dropFirst(count)
         }
+        output = Data()
         return .done
     }
 

@@ -11,9 +11,11 @@ final class ControlServer {
     private let path: String
     private let answer: (ControlRequest) -> ControlResponse
     private var connections: [CInt: ControlConnection] = [:]
+    private var reserve = makeReserve()
 
     enum Limit {
         static let connections = 32
+        static let acceptsPerTurn = 16
         /// A client that neither asks nor reads for this long makes room for others.
         static let idleMilliseconds = 30_000
     }
@@ -40,9 +42,13 @@ final class ControlServer {
     }
 
     private func accept() {
-        while true {
+        for _ in 0..<Limit.acceptsPerTurn {
             let descriptor = Glibc.accept(listener.rawValue, nil, nil)
-            guard descriptor >= 0 else { return }
+            guard descriptor >= 0 else {
+                // Without a descriptor for it, a client that waits would wake the loop for ever.
+                if errno == EMFILE || errno == ENFILE { refuseOne() }
+                return
+            }
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
             guard let user = UnixSocket.peerUser(descriptor), user == 0 || user == geteuid() else {
                 log.warning("a control client of another user was refused")
@@ -63,12 +69,27 @@ final class ControlServer {
         }
     }
 
+    /// Takes a client and lets it go, by a descriptor that is kept for this.
+    private func refuseOne() {
+        log.warning("a control client was refused: the manager has no descriptor left")
+        reserve = nil
+        let descriptor = Glibc.accept(listener.rawValue, nil, nil)
+        if descriptor >= 0 { _ = Glibc.close(descriptor) }
+        reserve = Self.makeReserve()
+    }
+
+    private static func makeReserve() -> FileDescriptorBox? {
+        guard let file = try? FileDescriptor(opening: "/dev/null", flags: O_RDONLY) else { return nil }
+        return FileDescriptorBox(file)
+    }
+
     private func serve(_ descriptor: CInt) {
         guard let connection = connections[descriptor] else { return }
         connection.lastUse = .now
         switch connection.advance(answer: respond) {
         case .wantsInput: try? loop.change(descriptor, to: .read)
-        case .wantsOutput: try? loop.change(descriptor, to: .write)
+        // A socket is ready for output most of the time, so its turn comes with the next round.
+        case .wantsOutput, .wantsTurn: try? loop.change(descriptor, to: .write)
         case .finished: drop(descriptor)
         }
     }

@@ -61,8 +61,12 @@ enum EndCause: String, CaseIterable {
     case idleTimeout = "idle_timeout"
     /// The client did not finish its handshake.
     case halfOpen = "half_open"
-    /// It said that it cannot run.
+    /// It said that it cannot start.
     case startFailed = "start_failed"
+    /// It ran, and said that it cannot go on.
+    case failed
+    /// It did what no NF does: it was taken over, or is broken.
+    case violation
     case startTimedOut = "start_timed_out"
     case bindFailed = "bind_failed"
     /// Somebody removed the slot's network devices.
@@ -74,6 +78,15 @@ enum EndCause: String, CaseIterable {
     var delaysNextStart: Bool {
         switch self {
         case .startFailed, .startTimedOut, .bindFailed: true
+        default: false
+        }
+    }
+
+    /// What an NF brings about by itself. One that no client has reached yet is as its program made it, and so will be
+    /// the next.
+    var isOwnDoing: Bool {
+        switch self {
+        case .crashed, .failed, .violation: true
         default: false
         }
     }

@@ -7,10 +7,11 @@ extension SlotTable {
     /// Ends the process of a slot. Its clients are free for another NF when this returns.
     func end(_ id: UInt32, _ cause: EndCause, _ reason: String, at now: MonotonicTime) {
         guard let process = self[id].process, self[id].state != .dead else { return }
+        let delays = !mayHaveHadClient(id)
         unbind(id)
         self[id].endCause = cause
         pools[self[id].service].countEnd(cause)
-        log(obituary(id, cause, at: now), reason)
+        log(obituary(id, cause, at: now, delays: delays), reason)
         process.kill()
         leaveDead(id, at: now)
     }
@@ -29,12 +30,12 @@ extension SlotTable {
         guard let id = slot(of: token), !self[id].hasEnded else { return }
         self[id].hasEnded = true
         guard self[id].state != .dead else { return }
+        let delays = !mayHaveHadClient(id)
         unbind(id)
         let cause: EndCause = isDraining ? .stopped : .crashed
         self[id].endCause = cause
         pools[self[id].service].countEnd(cause)
-        let wasServing = self[id].state == .bound || self[id].state == .draining
-        let line = obituary(id, cause, at: now, delays: !wasServing)
+        let line = obituary(id, cause, at: now, delays: delays)
         if let how {
             log(line, how)
         } else {
@@ -87,12 +88,22 @@ extension SlotTable {
         var metadata: Logger.Metadata
     }
 
-    /// A client can make its own NF crash; only ends that have nothing to do with a client hold up the service.
-    private func obituary(_ id: UInt32, _ cause: EndCause, at now: MonotonicTime, delays: Bool = false) -> Obituary {
+    /// Whether a client's bytes may have reached the process. The kernel gives a slot away before anybody tells us.
+    private func mayHaveHadClient(_ id: UInt32) -> Bool {
+        switch self[id].state {
+        case .bound, .draining: true
+        case .idle: steering.binding(of: id) != nil
+        default: false
+        }
+    }
+
+    /// A client can make its own NF crash, and say and do anything; only ends that have nothing to do with a client hold
+    /// up the service.
+    private func obituary(_ id: UInt32, _ cause: EndCause, at now: MonotonicTime, delays: Bool) -> Obituary {
         var metadata: Logger.Metadata = ["cause": "\(cause.rawValue)"]
         if let pid = self[id].pid { metadata["pid"] = "\(pid)" }
         if let client = self[id].client { metadata["client"] = "\(client)" }
-        if cause.delaysNextStart || (delays && cause == .crashed) {
+        if cause.delaysNextStart || (delays && cause.isOwnDoing) {
             metadata["pause"] = "\(pools[self[id].service].backOff(at: now)) ms"
         }
         let beginning = "\(name(id)): NF \(self[id].state.rawValue) ended: "
@@ -107,7 +118,7 @@ extension SlotTable {
         switch cause {
         case .finished, .idleTimeout, .halfOpen, .stopped: .debug
         case .killed: .notice
-        case .crashed, .hung, .startFailed, .startTimedOut, .bindFailed, .deviceLost: .warning
+        case .crashed, .hung, .startFailed, .startTimedOut, .bindFailed, .deviceLost, .failed, .violation: .warning
         }
     }
 

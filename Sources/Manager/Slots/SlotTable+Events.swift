@@ -22,16 +22,30 @@ extension SlotTable {
     }
 
     func processReady(token: UInt64, at now: MonotonicTime) {
-        guard let id = slot(of: token), self[id].state == .handingOver || self[id].state == .starting else { return }
+        guard let id = slot(of: token), self[id].state != .dead else { return }
+        guard isStarting(id) else { return end(id, .violation, "it said again that it is ready", at: now) }
         transition(id, to: .binding, at: now)
         self[id].bindAt = nil
         bind(id, at: now)
     }
 
+    /// It says that it cannot run. What one that was ready says is about itself alone.
     func processFailed(token: UInt64, reason: String, at now: MonotonicTime) {
         guard let id = slot(of: token) else { return }
-        end(id, .startFailed, reason, at: now)
+        end(id, isStarting(id) ? .startFailed : .failed, reason, at: now)
     }
+
+    /// It said something that nobody understands. Before it is ready that is a fault of the program: of another build,
+    /// or no NF at all.
+    func processBabbled(token: UInt64, problem: String, at now: MonotonicTime) {
+        guard let id = slot(of: token) else { return }
+        end(id, isStarting(id) ? .startFailed : .violation, problem, at: now)
+    }
+
+    /// Whether there is somebody to listen to. Who was told to end has no more to say.
+    func isHeard(token: UInt64) -> Bool { slot(of: token).map { self[$0].state != .dead } ?? false }
+
+    private func isStarting(_ id: UInt32) -> Bool { self[id].state == .starting || self[id].state == .handingOver }
 
     /// Processes whose fork was not confirmed will never be; the others do not need the zygote.
     func zygoteEnded(at now: MonotonicTime) {

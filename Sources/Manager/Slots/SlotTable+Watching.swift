@@ -33,6 +33,7 @@ extension SlotTable {
         guard !pool(of: id).isShared else { return }
         if accepted > 0 { self[id].isConfirmed = true }
         guard self[id].isConfirmed else { return endIfHalfOpen(id, at: now) }
+        if endIfSilent(id, at: now) { return }
         guard isQuiet else { return self[id].quietSince = nil }
         endIfQuiet(id, hasServed: accepted > 0, at: now)
     }
@@ -46,6 +47,17 @@ extension SlotTable {
             return
         }
         end(id, .halfOpen, "no handshake after \(Limit.halfOpenMilliseconds / 1000) s", at: now)
+    }
+
+    /// What an NF says of its connections may shorten its time, not prolong it: the kernel knows when the client was
+    /// heard last. A client that has a connection is, at the latest when the stack probes it (RFC 9293 §3.8.4).
+    private func endIfSilent(_ id: UInt32, at now: MonotonicTime) -> Bool {
+        guard let binding = steering.binding(of: id) else { return false }
+        let limit = max(pool(of: id).service.idleTimeoutMilliseconds, Limit.silenceMilliseconds)
+        let heard = max(self[id].since, MonotonicTime(nanoseconds: max(binding.lastSeen, binding.boundAt)))
+        guard now - heard >= .milliseconds(limit) else { return false }
+        end(id, .idleTimeout, "its client was not heard for \(limit / 1000) s", at: now)
+        return true
     }
 
     private func endIfQuiet(_ id: UInt32, hasServed: Bool, at now: MonotonicTime) {

@@ -36,6 +36,9 @@ final class SlotTable {
         static let bindMilliseconds = 2_000
         static let bindRetryMilliseconds = 3
         static let halfOpenMilliseconds = 5_000
+        /// More than an NF's stack takes to find out that a peer is gone: a minute of silence, then six probes ten seconds
+        /// apart (`Configuration.keepaliveIdle` of TCPStack). Nobody who has a connection is silent for so long.
+        static let silenceMilliseconds = 130_000
         static let watchMilliseconds = 200
         static let connectionWatchMilliseconds = 50
         static let reconciliationMilliseconds = 1_000

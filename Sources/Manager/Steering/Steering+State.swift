@@ -7,9 +7,10 @@ extension Steering {
     /// Readable when `drainEvents` has something (poll(2)).
     public var eventDescriptor: CInt { maps.events.descriptor.rawValue }
 
-    /// Takes all events that are there. Those about a client that the slot does not have any more are left out.
-    public func drainEvents(_ body: (SteeringEvent) -> Void) {
-        maps.events.drain { event in
+    /// Takes events that are there, `limit` at most. Those about a client that the slot does not have any more are left
+    /// out.
+    public func drainEvents(limit: Int = .max, _ body: (SteeringEvent) -> Void) {
+        maps.events.drain(limit: limit) { event in
             let isCurrent =
                 event.slot < limits.slots
                 && SlotState(word: maps.slots[Int(event.slot)].state).generation == event.generation

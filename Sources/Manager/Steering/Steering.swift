@@ -109,9 +109,23 @@ public final class Steering {
         try pins.removeAll()
     }
 
+    /// Pins an object of the manager with the others, so that it outlives a crash as they do.
+    func keep(_ descriptor: CInt, as name: String) throws { try pins.pin(descriptor, as: "map_\(name)") }
+
+    /// Whether a process has the instance's programs and maps, in whatever mount namespace it lives.
+    static func isInUse(instance: String) throws -> Bool {
+        try check(instance)
+        do {
+            _ = try PinDirectory.open(instance)
+            return false
+        } catch {
+            guard error.errno == .wouldBlock else { throw error }
+            return true
+        }
+    }
+
     /// Removes what a manager that died left pinned. Returns whether there was anything.
-    ///
-    /// Nothing tells a dead manager's pins from a living one's: the caller must know that none runs.
+    /// - Throws: When the manager lives.
     public static func removeLeftovers(instance: String) throws -> Bool {
         try check(instance)
         guard let pins = try PinDirectory.open(instance) else { return false }

@@ -48,8 +48,8 @@ extension Topology {
     }
 
     private static func composed(_ text: String, _ reader: TopologyReader) -> Node? {
-        // An alias used as a key of nested mappings makes the parser hash it exponentially often, and a topology
-        // needs none: `&` and `*` cannot start a plain scalar (YAML 1.2 §5.3), so a scan finds all of them.
+        // An alias used as a key of nested mappings makes the composer hash it exponentially often, and a topology
+        // needs none.
         do {
             try AliasScan.refuse(in: text)
             guard let root = try Yams.compose(yaml: text) else {
@@ -58,7 +58,7 @@ extension Topology {
             }
             return root
         } catch let error as AliasScan.Found {
-            reader.error("YAML anchors and aliases are not accepted", at: error.location)
+            reader.error(error.problem, at: error.location)
         } catch let error as YamlError {
             let (problem, location) = error.located
             var expected = "valid YAML"

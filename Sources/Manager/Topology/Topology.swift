@@ -14,7 +14,8 @@
 ///     max: 256                 # NF processes at most
 ///     overflow: refuse         # what a client gets when all are taken: refuse | share | drop
 ///     share_limit: 16          # overflow share: clients of an NF besides the one that took it
-///     idle_timeout: 60s        # a client that has had no connection for this long loses its NF
+///     idle_timeout: 60s        # a client that has had no connection for this long loses its NF; one that the kernel
+///                              # has not heard for so long, and for 130 s, does, whatever its NF says
 ///     ipv6_prefix: 64          # how many bits of an IPv6 source make one client
 ///     prefix_limit: 128        # clients served at once for each source /24 or /48; default: half of max
 ///     address_limit: 64        # isolation connection: NFs for each source address; default: a quarter of max
@@ -177,7 +178,7 @@ extension Topology {
         /// A service ID is one byte and 0 means none.
         public static let serviceID = 1...255
         /// Slot IDs index arrays in the eBPF maps.
-        public static let slots = 1...16_384
+        public static let slots = 1...16_383
         public static let idle = 1...4096
         public static let ports = 1...64
         public static let listenPerService = 1...64

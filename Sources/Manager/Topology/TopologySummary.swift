@@ -21,12 +21,15 @@ public enum TopologySummary {
 extension Topology {
     /// Runs it under another name, for `onvm run --instance`.
     public mutating func rename(to instance: String) throws {
-        guard Self.isName(instance) else {
-            throw HostError(
-                "\"\(instance)\" is no name of an instance, expected \(Self.nameForm)"
-            )
-        }
+        try Self.checkInstance(instance)
         self.instance = instance
+    }
+
+    /// Whatever names an instance becomes part of paths: nothing may be done with it before this.
+    static func checkInstance(_ name: String) throws {
+        guard isName(name) else {
+            throw HostError("\"\(name)\" is no name of an instance, expected \(nameForm)")
+        }
     }
 
     static let nameForm = "1 to \(Limit.nameByteCount.upperBound) of a-z, 0-9 and -, starting with a letter"

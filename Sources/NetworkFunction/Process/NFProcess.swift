@@ -138,7 +138,7 @@ public struct NFStart: ~Copyable {
             try Sandbox.limit(.lockedByteCount, to: 0)
             // Nothing it has is a file: its log and its standard error are pipes.
             try Sandbox.limit(.fileByteCount, to: 0)
-            try Sandbox.limit(.openFiles, to: 1_024)
+            try Sandbox.limit(.openFiles, to: OpenFileLimit.allowed)
             try Sandbox.becomeUser(userID)
             _ = try Sandbox.restrictFiles(readableDirectory: root)
             try Sandbox.install(policy)
