@@ -79,7 +79,11 @@ public enum Sandbox {
         try step("setresgid and setresuid", CLinux_become_user(userID))
         try step("capset", CLinux_drop_all_capabilities())
         try step("no_new_privs", CLinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        // Another process of the same user could otherwise attach to this one.
+    }
+
+    /// No other process of the same user may attach to this one, and nothing of its memory is written to disk. It does not
+    /// outlive execve(2).
+    public static func forbidTracing() throws(SandboxError) {
         try step("not dumpable", CLinux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     }
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What each library and executable may depend on (packages of others in lower case).
 ALLOWED = {
     "CLinux": set(),
+    "CStaticPIE": set(),
     "Linux": {"CLinux"},
     "BPF": {"Linux", "CXDP", "CBPFTypes"},
     "XSK": {"Linux", "CLinux"},
@@ -23,9 +24,9 @@ ALLOWED = {
     "ControlAPI": set(),
     "Manager": {"BPF", "CBPFTypes", "CLinux", "ControlAPI", "Handover", "Linux", "XSK", "Yams", "Logging"},
     "onvm": {"ControlAPI", "Linux", "Manager", "ArgumentParser", "Logging"},
-    "onvm-nf": {"Handover", "Linux", "NetworkFunction", "NetworkFunctions"},
+    "onvm-nf": {"CStaticPIE", "Handover", "Linux", "NetworkFunction", "NetworkFunctions"},
     "tcp-cost": {"PacketHeaders", "TCPStack", "TestSupport"},
-    "onvm-nf-hostile": {"CLinux", "Handover", "Linux", "NetworkFunction"},
+    "onvm-nf-hostile": {"CLinux", "CStaticPIE", "Handover", "Linux", "NetworkFunction"},
     "onvm-tcp-peer": {"BPF", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "XSK",
                       "ArgumentParser"},
 }
