@@ -7,6 +7,7 @@ import Testing
 struct FakeTopologyHost: TopologyHost {
     var deviceNames = ["lo", "port0", "onvm3h"]
     var networkFunctions = ["web-server", "greeter", "a", "b", "w"]
+    var missingSandboxLayers: [String] = []
     func addresses(of device: String) -> [IPAddress] { [IPAddress("10.77.0.1")!, IPAddress("fd77::1")!] }
     func documentRoot(at path: String) -> DocumentRootStatus {
         switch path {
