@@ -138,7 +138,8 @@ let package = Package(
             name: "tcp-cost", dependencies: ["PacketHeaders", "TCPStack", "TestSupport"], path: "Tests/TCPCost",
             swiftSettings: swiftSettings, linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
         .target(name: "CAllocationCounter"),
-        library("TestSupport", ["Linux", "PacketHeaders", "TCPStack", "XSK"]),
+        .target(name: "CTrials", path: "Tests/CTrials"),
+        library("TestSupport", ["CLinux", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
         tests("LinuxTests", ["CLinux", "Linux", "TestSupport"]),
         tests("HandoverTests", ["Handover", "Linux", "TestSupport", "XSK"]),
         tests("XSKTests", ["TestSupport", "XSK"]),
@@ -150,8 +151,8 @@ let package = Package(
         tests(
             "NetworkFunctionTests",
             [
-                "CAllocationCounter", "CLinux", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack",
-                "TestSupport", "XSK",
+                "CAllocationCounter", "CLinux", "CTrials", "Handover", "Linux", "NetworkFunction", "PacketHeaders",
+                "TCPStack", "TestSupport", "XSK",
             ]),
         tests(
             "NetworkFunctionsTests",

@@ -68,16 +68,28 @@ public enum Sandbox {
             try step(
                 "landlock_add_rule", CLinux_landlock_allow_beneath(ruleset, readableDirectory, readFileAndDirectory))
         }
-        try step("no_new_privs", CLinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        try forbidNewPrivileges()
         try step("landlock_restrict_self", CLinux_landlock_restrict_self(ruleset))
         return true
     }
 
     /// Becomes an ordinary user with no groups, no capability, and no way back.
     public static func becomeUser(_ userID: UInt32) throws(SandboxError) {
+        try changeUser(userID)
+        try dropCapabilities()
+        try forbidNewPrivileges()
+    }
+
+    /// All three user and group IDs, and no other group.
+    public static func changeUser(_ userID: UInt32) throws(SandboxError) {
         try step("setgroups", setgroups(0, nil))
         try step("setresgid and setresuid", CLinux_become_user(userID))
-        try step("capset", CLinux_drop_all_capabilities())
+    }
+
+    public static func dropCapabilities() throws(SandboxError) { try step("capset", CLinux_drop_all_capabilities()) }
+
+    /// Nothing that is executed gains a privilege by its set-user-ID bit or its file capabilities.
+    public static func forbidNewPrivileges() throws(SandboxError) {
         try step("no_new_privs", CLinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     }
 

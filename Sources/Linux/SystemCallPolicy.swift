@@ -42,12 +42,13 @@ public struct SystemCallPolicy: Sendable {
 
     struct Rule: Sendable {
         let number: Int
-        let conditions: [Condition]
+        var conditions: [Condition]
     }
 
-    private var rules: [Rule] = []
+    private(set) var rules: [Rule]
 
-    public init() {}
+    public init() { rules = [] }
+    init(rules: [Rule]) { self.rules = rules }
 
     /// Allows a system call when all conditions hold. Several rules for one call are alternatives.
     public mutating func allow(_ number: Int, _ conditions: Condition...) {

@@ -8,6 +8,7 @@ import NetworkFunction
 /// (`onvm run --nf-program onvm-nf-hostile`, `nf: hostile`, option `attack: NAME`) and watch that nothing comes of it.
 @main enum HostileNF {
     static func main() {
+        Trial.runIfAsked()
         Zygote.main(functions: [NFFunction(name: "hostile", run: run)])
     }
 
@@ -15,7 +16,10 @@ import NetworkFunction
         let attack = start.grant.configuration.split(separator: "\n").first { $0.hasPrefix("attack=") }?.dropFirst(7)
         var port = try start.openPort()
         let tap = start.openTap()
-        try start.enterSandbox(socket: port.rawDescriptor) { _ in }
+        try start.enterSandbox(socket: port.rawDescriptor) { policy in
+            // For the other layers to show what they are worth: one that is always refused first hides them.
+            if attack == "layers" { for number in 0..<600 { policy.allow(number) } }
+        }
         guard try start.waitForWord() else { return .drained }
         let frame = waitForFrame(&port)
         switch attack {
@@ -25,12 +29,15 @@ import NetworkFunction
         case "checksums": Forgery(answering: frame).sendMisplacedSums(by: tap)
         case "rings": spoilRings(&port)
         case "channel": babble(descriptor: start.channelDescriptor)
+        case "layers": LayerAttacks.report()
+        case "abort": abort()
         case "hang": while true {}
         case "crash": unsafe crash()
         case let call?: makeCall(call, tap.descriptor)
         case nil: throw NFStartError("option attack is missing")
         }
-        // Whoever gets here was not killed for what it did.
+        // Its descriptors stay open until here. Whoever gets here was not killed for what it did.
+        _ = start.channelDescriptor
         while true { _ = CLinux_poll_nanoseconds(nil, 0, 1_000_000_000) }
     }
 

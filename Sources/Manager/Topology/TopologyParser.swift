@@ -7,7 +7,7 @@ struct TopologyParser {
     /// What relative paths start from: the folder of the topology file.
     let directory: String
 
-    static let keys = ["instance", "sandbox", "ports", "services"]
+    static let keys = ["instance", "ports", "services", "sandbox"]
 
     func topology(_ root: Node) -> Topology {
         var topology = Topology()
