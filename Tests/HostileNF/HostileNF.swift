@@ -64,6 +64,8 @@ import NetworkFunction
         case "namespace": _ = CLinux_unshare(CInt(CLINUX_CLONE_NEWNET))
         case "code": _ = unsafe mmap(nil, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         case "descriptor": _ = unsafe mmap(nil, 4096, PROT_READ, MAP_SHARED, 4, 0)
+        case "protection": _ = unsafe mprotect(UnsafeMutableRawPointer(bitPattern: 4096), 4096, PROT_READ)
+        case "advice": _ = unsafe madvise(UnsafeMutableRawPointer(bitPattern: 4096), 4096, MADV_DONTNEED)
         case "tap-read": _ = unsafe read(tap, UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 8), 64)
         case "tap-ioctl": _ = unsafe CLinux_ethtool(tap, "lo", UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 8))
         default: fatalError("unknown attack \(name)")
