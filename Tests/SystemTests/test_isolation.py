@@ -267,3 +267,16 @@ def test_curl_can_be_told_apart_in_the_status(platform, documents):
     table = server.command("status").stdout
     assert client_address(2) in table and str(nf["pid"]) in table
     assert run("ip", "-n", HOST, "-o", "link").stdout.count("onvm") >= 2
+
+
+def test_a_stopped_process_goes_on(platform, documents):
+    """SIGSTOP and SIGCONT interrupt its sleep (signal(7)); the call it sleeps in is made again, and no other."""
+    server = platform.ensure()
+    pids = [nf["pid"] for nf in server.nfs()]
+    for pid in pids:
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            os.kill(pid, number)
+            state = "T" if number == signal.SIGSTOP else "S"
+            server.wait_until(lambda: process_facts.status(pid)["State"][0] == state, 5, f"{pid} is in state {state}")
+    fetch(client_address(1))
+    assert {nf["pid"] for nf in server.nfs()} >= set(pids)

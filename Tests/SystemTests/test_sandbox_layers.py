@@ -244,3 +244,16 @@ def test_a_layer_that_cannot_be_put_on_is_no_nf(bed, tmp_path, documents, call):
         assert words.get(call, call) in log.read_text()
     finally:
         server.stop()
+
+
+def test_a_program_that_only_root_may_execute_is_named(bed, place, tmp_path, documents):
+    """An NF is executed as its own user already."""
+    tmp_path.chmod(0o755)
+    private = place / "private"
+    shutil.copy(ONVM.with_name("onvm-nf"), private)
+    private.chmod(0o700)
+    server = Onvm(tmp_path)
+    with pytest.raises(AssertionError):
+        server.start(web(documents.root, idle=1, maximum=1), ready_within=2, arguments=("--nf-program", private))
+    server.stop()
+    assert "execute the NF program: Permission denied (errno 13). It must be executable for every user" in server.tail()

@@ -4,7 +4,8 @@ public import Linux
 
 extension SystemCallPolicy {
     /// What the worker loop needs once its NF is set up: its own socket, its own channel, sleep, memory, exit. Nothing is
-    /// here that no NF was seen to call; an NF that needs more says so (`HostedService.allowSystemCalls`).
+    /// here without a caller: the loop, the allocator, or libc when it gives up. An NF that needs more says so
+    /// (`HostedService.allowSystemCalls`).
     public static func worker(socket: CInt, tap: CInt, channel: CInt, log: CInt) -> SystemCallPolicy {
         var policy = SystemCallPolicy()
         // The first are the most frequent: rules are tried in this order.
