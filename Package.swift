@@ -44,7 +44,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 let networkFunctionProgram: [LinkerSetting] = [
     .unsafeFlags(
         ["-static-executable", "-use-ld=lld", "-Xclang-linker", "-static-pie"]
-            + ["-z", "relro", "-z", "now", "--pack-dyn-relocs=relr", "--wrap=_dl_relocate_static_pie"].flatMap { ["-Xlinker", $0] })
+            + ["-z", "relro", "-z", "now", "--wrap=_dl_relocate_static_pie"].flatMap { ["-Xlinker", $0] })
 ]
 
 /// The fuzz targets: a test that replays their corpus, or, for scripts/fuzz, the libFuzzer program that grows it.
