@@ -173,10 +173,13 @@ def test_who_crashes_nfs_again_and_again_waits_for_the_next(hostile, bed):
         rf"^(\d\d):(\d\d):(\S+) warning web/\d+: NF .*SIGSEGV.* client={client} .*", server.tail(), re.M)
     for tries in range(1, 5):
         assert "client_waits" not in server.tail()
+        # Or the client is refused, and nothing crashes.
+        server.wait_until(lambda: server.status()["services"][0]["idle"] == 2, 10, "the pool is full")
         with knock():
             server.wait_until(lambda: len(crashes(client_address(1))) == tries, 10, "its NF crashed once more")
     assert "client_waits=500 ms" in server.tail()
     assert server.status()["services"][0]["counters"]["client_pauses"] == 1
+    server.wait_until(lambda: server.status()["services"][0]["idle"] == 2, 10, "the pool is full")
     # What it sends now goes to the dead NF's slot. Its kernel sends the SYN again after a second.
     with knock(), knock(client_address(2)):
         server.wait_until(lambda: crashes(client_address(2)), 10, "another client has an NF of its own")
