@@ -5,14 +5,18 @@ import Testing
 
 /// The document root as NFs get it: what a host's directory shows, and no way out of it, nor into it.
 @Suite struct DetachedTreeTests {
-    /// A directory with a file, a program, a device, and a file system mounted in it.
+    /// A directory with a file, a program, a device, and a file system mounted in it. It is a shared mount, as those of most
+    /// hosts are: what is done to it is done to its copies (mount_namespaces(7)), unless they are private.
     private final class Place {
         let path: String
 
         init() throws {
             guard geteuid() == 0 else { throw Bench.NotRoot() }
             path = "/var/tmp/onvm-tree-\(UUID().uuidString)"
-            for directory in ["", "/below", "/mounted", "/later"] { try make(directory) }
+            try make("")
+            try #require(unsafe mount("none", path, "tmpfs", 0, "size=1m,mode=0755") == 0)
+            try #require(unsafe mount("none", path, nil, UInt(MS_SHARED), nil) == 0)
+            for directory in ["/below", "/mounted", "/later"] { try make(directory) }
             for file in ["/file", "/program", "/below/file"] {
                 let made = FileManager.default.createFile(atPath: path + file, contents: Data("text".utf8))
                 try #require(made)
@@ -24,7 +28,8 @@ import Testing
         }
 
         deinit {
-            for directory in ["/mounted", "/later"] { _ = unsafe umount2(path + directory, CInt(MNT_DETACH)) }
+            // With all that is mounted in it.
+            _ = unsafe umount2(path, CInt(MNT_DETACH))
             try? FileManager.default.removeItem(atPath: path)
         }
 
@@ -119,6 +124,16 @@ import Testing
         try place.mountFileSystem("/later")
         let seen = (attempt(plain, "later/file", O_RDONLY), attempt(detached, "later/file", O_RDONLY))
         #expect(seen == (0, ENOENT))
+    }
+
+    /// A file system that the host takes out is not kept busy.
+    @Test func whatIsUnmountedLaterLeavesIt() throws {
+        let place = try Place()
+        defer { withExtendedLifetime(place) {} }
+        let detached = try place.detach()
+        try #require(unsafe umount2(place.path + "/mounted", 0) == 0)
+        let seen = attempt(detached, "mounted/file", O_RDONLY)
+        #expect(seen == ENOENT)
     }
 
     @Test func whatIsWrittenLaterIsInIt() throws {
