@@ -23,8 +23,8 @@ public enum Sandbox {
         try step("mount read-only", unsafe mount("none", "/", nil, readOnly, nil))
     }
 
-    /// Empties the capability bounding set (capabilities(7)): nothing this process or its children execute can ever gain
-    /// a capability. What the process holds it keeps. Needs CAP_SETPCAP.
+    /// Empties the capability bounding set (capabilities(7)): nothing this process or its children execute can ever
+    /// gain a capability. What the process holds it keeps. Needs CAP_SETPCAP.
     public static func emptyBoundingSet() throws(SandboxError) {
         for capability in 0..<UInt(64) {
             let result = CLinux_prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -93,8 +93,8 @@ public enum Sandbox {
         try step("no_new_privs", CLinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     }
 
-    /// No other process of the same user may attach to this one, and nothing of its memory is written to disk. It does not
-    /// outlive execve(2).
+    /// No other process of the same user may attach to this one, and nothing of its memory is written to disk. It does
+    /// not outlive execve(2).
     public static func forbidTracing() throws(SandboxError) {
         try step("not dumpable", CLinux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     }

@@ -3,8 +3,8 @@ import Glibc
 
 /// A seccomp allow-list as data (seccomp(2)). Whatever is not on it kills the process.
 public struct SystemCallPolicy: Sendable {
-    /// What one argument must be. A parameter that the kernel takes as `int` or `unsigned int` has 32 bits that count; the
-    /// caller may have left anything in the others. Pointers and `unsigned long` have 64.
+    /// What one argument must be. A parameter that the kernel takes as `int` or `unsigned int` has 32 bits that count;
+    /// the caller may have left anything in the others. Pointers and `unsigned long` have 64.
     public enum Condition: Sendable {
         case equals(argument: Int, UInt32)
         /// No bit of `mask` may be set.

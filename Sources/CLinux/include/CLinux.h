@@ -45,8 +45,8 @@ int CLinux_execute(int file, char *const arguments[], char *const environment[])
 int CLinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 /// pivot_root(2) has no wrapper.
 int CLinux_pivot_root(const char *new_root, const char *put_old);
-/// open_tree(2) of a directory and everything mounted below it, detached, then mount_setattr(2): read-only, nosuid, nodev,
-/// noexec, a slave of what it is a clone of. Neither has a wrapper.
+/// open_tree(2) of a directory and everything mounted below it, detached, then mount_setattr(2): read-only, nosuid,
+/// nodev, noexec, a slave of what it is a clone of. Neither has a wrapper.
 int CLinux_clone_tree_read_only(int directory);
 /// capset(2) to nothing at all.
 int CLinux_drop_all_capabilities(void);

@@ -1,7 +1,7 @@
 import ControlAPI
 
-/// A client whose NFs crash again and again keeps the binding to its dead slot for a while: what it sends is dropped there,
-/// and it gets no other NF meanwhile.
+/// A client whose NFs crash again and again keeps the binding to its dead slot for a while: what it sends is dropped
+/// there, and it gets no other NF meanwhile.
 extension SlotTable {
     /// The first step of any teardown: frees the slot's clients for another NF, now or, after repeated crashes, later.
     /// - Returns: How long the client waits, in milliseconds; nil: not at all.

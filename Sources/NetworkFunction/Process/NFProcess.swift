@@ -146,7 +146,8 @@ public struct NFStart: ~Copyable {
 enum NFProcess {
     /// The whole life of an NF's process. `channel` is the only descriptor it has besides the standard ones.
     static func run(functions: [NFFunction], channel: CInt) -> Never {
-        // The zygote executes it as the NF's user; whoever runs it by hand as root would run an NF that is not confined.
+        // The zygote executes it as the NF's user; whoever runs it by hand as root would run an NF that is not
+        // confined.
         guard geteuid() != 0, fcntl(channel, F_SETFD, FD_CLOEXEC) == 0 else { exit(exitUnusable) }
         let end = NFEnd(SequencedSocket(owning: FileDescriptor(owning: channel)))
         guard let report = try? end.duplicate() else { exit(exitUnusable) }

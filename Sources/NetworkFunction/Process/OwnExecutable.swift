@@ -5,8 +5,9 @@ import Linux
 
 /// The zygote's own program, held open so that it can be executed where there is no file system.
 ///
-/// A forked process has its parent's memory layout, stack canary and hash seeds. Whoever crashed one NF and learned them
-/// would know those of every other; so each NF is executed anew (execve(2)), and the kernel draws all of them again.
+/// A forked process has its parent's memory layout, stack canary and hash seeds. Whoever crashed one NF and learned
+/// them would know those of every other; so each NF is executed anew (execve(2)), and the kernel draws all of them
+/// again.
 struct OwnExecutable: ~Copyable {
     private let file: FileDescriptor
 
@@ -65,8 +66,8 @@ struct OwnExecutable: ~Copyable {
         var arguments = unsafe [strdup("onvm-nf"), nil]
         var environment = unsafe [
             strdup("\(Self.environmentName)=\(number)"),
-            // A crash is the kernel's to report; see `ZygoteProcess`. With a path the runtime does not look for one, and so
-            // not for /proc/self/exe.
+            // A crash is the kernel's to report; see `ZygoteProcess`. With a path the runtime does not look for one,
+            // and so not for /proc/self/exe.
             strdup("SWIFT_BACKTRACE=enable=no,swift-backtrace=/none"), nil,
         ]
         _ = unsafe CLinux_execute(file.rawValue, &arguments, &environment)

@@ -3,8 +3,8 @@ import Glibc
 public import Linux
 
 extension SystemCallPolicy {
-    /// What the worker loop needs once its NF is set up: its own socket, its own channel, sleep, memory, exit. Nothing is
-    /// here without a caller: the loop, the allocator, or libc when it gives up. An NF that needs more says so
+    /// What the worker loop needs once its NF is set up: its own socket, its own channel, sleep, memory, exit. Nothing
+    /// is here without a caller: the loop, the allocator, or libc when it gives up. An NF that needs more says so
     /// (`HostedService.allowSystemCalls`).
     public static func worker(socket: CInt, tap: CInt, channel: CInt, log: CInt) -> SystemCallPolicy {
         var policy = SystemCallPolicy()
@@ -39,8 +39,8 @@ extension SystemCallPolicy {
         // Clocks are vDSO calls; this serves hosts whose clock source has no vDSO. The first eight only: the numbers of
         // other processes' CPU clocks are negative (clock_getcpuclockid(3)).
         allow(Int(SYS_clock_gettime), .clear(argument: 0, mask: ~7))
-        // FUTEX_WAKE | FUTEX_PRIVATE_FLAG: the end of pthread_once(3), by which lazy globals are initialised. A single thread
-        // has nobody to wait for.
+        // FUTEX_WAKE | FUTEX_PRIVATE_FLAG: the end of pthread_once(3), by which lazy globals are initialised. A single
+        // thread has nobody to wait for.
         allow(Int(SYS_futex), .equals(argument: 1, 129))
     }
 
@@ -52,8 +52,8 @@ extension SystemCallPolicy {
         allow(Int(SYS_sendmsg), .equals(argument: 0, channel), .clear(argument: 2, mask: ~sending))
     }
 
-    /// What the allocator does: never executable, never shared, never a file, never at a place of the caller's choice, and
-    /// the protection of a page is never changed. Nothing calls madvise(2).
+    /// What the allocator does: never executable, never shared, never a file, never at a place of the caller's choice,
+    /// and the protection of a page is never changed. Nothing calls madvise(2).
     private mutating func allowMemory() {
         allow(Int(SYS_brk))
         for flags in [MAP_PRIVATE | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE] {
