@@ -13,8 +13,8 @@ int CLinux_clone_tree_read_only(int directory) {
     if (tree < 0) return -1;
     struct mount_attr attributes = {
         .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-        /* What the host unmounts is unmounted here, too, and not kept busy; what it mounts does not come (propagate_one()
-         * in fs/pnode.c), and nothing done here goes back. */
+        /* What the host unmounts is unmounted here, too, and not kept busy; what it mounts does not come
+         * (propagate_one() in fs/pnode.c), and nothing done here goes back. */
         .propagation = MS_SLAVE,
     };
     if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) == 0) return tree;

@@ -1,9 +1,9 @@
 /*
- * The first function of a static, position-independent program, before it has relocated itself: it must not call anything
- * else, or use data through a pointer that a relocation fills in.
+ * The first function of a static, position-independent program, before it has relocated itself: it must not call
+ * anything else, or use data through a pointer that a relocation fills in.
  *
- * SwiftPM gives every program a run path, $ORIGIN, for the dynamic loader. There is none here, and glibc's own loader of
- * static PIEs ends on an assertion when it finds one (elf_get_dynamic_info() in elf/get-dynamic-info.h of glibc).
+ * SwiftPM gives every program a run path, $ORIGIN, for the dynamic loader. There is none here, and glibc's own loader
+ * of static PIEs ends on an assertion when it finds one (elf_get_dynamic_info() in elf/get-dynamic-info.h of glibc).
  */
 #include <elf.h>
 

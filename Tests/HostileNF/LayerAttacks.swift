@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 
-/// What the layers of the sandbox refuse once the system call filter lets everything through. The filter is opened by the
-/// NF, as any NF may add to it; all the rest is as the product sets it up.
+/// What the layers of the sandbox refuse once the system call filter lets everything through. The filter is opened by
+/// the NF, as any NF may add to it; all the rest is as the product sets it up.
 enum LayerAttacks {
     /// Names that the test knows, too.
     static let abstractSocket = "onvm-layer-attacks"
