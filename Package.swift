@@ -39,6 +39,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
     .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
 }
 
+/// A program that NFs run in: static, position-independent and with relocations that nobody writes any more. Each NF is
+/// executed anew where there is no file system and so no dynamic loader. GNU gold cannot link such a program.
+let networkFunctionProgram: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-static-executable", "-use-ld=lld", "-Xclang-linker", "-static-pie"]
+            + ["-z", "relro", "-z", "now", "--wrap=_dl_relocate_static_pie"].flatMap { ["-Xlinker", $0] })
+]
+
 /// The fuzz targets: a test that replays their corpus, or, for scripts/fuzz, the libFuzzer program that grows it.
 func fuzzing() -> Target {
     let dependencies: [Target.Dependency] = [
@@ -70,6 +78,7 @@ let package = Package(
     targets: [
         // C edge: only what Glibc's module and the importer cannot give.
         .target(name: "CLinux"),
+        .target(name: "CStaticPIE"),
         .systemLibrary(name: "CXDP", providers: [.apt(["libbpf-dev", "libxdp-dev", "libelf-dev", "zlib1g-dev"])]),
         .systemLibrary(name: "CBPFTypes", path: "bpf/include"),
         .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["bpf-embed"], path: "bpf/plugin"),
@@ -109,16 +118,13 @@ let package = Package(
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "onvm-nf",
-            dependencies: ["Handover", "Linux", "LogWriter", "NetworkFunction", "NetworkFunctions"],
-            swiftSettings: swiftSettings,
-            // No shared Swift runtime to find or map: a forked NF shares every code page with its zygote.
-            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+            dependencies: ["CStaticPIE", "Handover", "Linux", "LogWriter", "NetworkFunction", "NetworkFunctions"],
+            swiftSettings: swiftSettings, linkerSettings: networkFunctionProgram),
 
         // Tests. The hostile NF is a program of its own that the system tests let a manager run.
         .executableTarget(
-            name: "onvm-nf-hostile", dependencies: ["CLinux", "Handover", "Linux", "NetworkFunction"],
-            path: "Tests/HostileNF",
-            swiftSettings: swiftSettings),
+            name: "onvm-nf-hostile", dependencies: ["CLinux", "CStaticPIE", "Handover", "Linux", "NetworkFunction"],
+            path: "Tests/HostileNF", swiftSettings: swiftSettings, linkerSettings: networkFunctionProgram),
         // A TCP end over AF_XDP without manager and steering, for the system tests that hold the stack against Linux's.
         .executableTarget(
             name: "onvm-tcp-peer",
@@ -133,7 +139,8 @@ let package = Package(
             name: "tcp-cost", dependencies: ["PacketHeaders", "TCPStack", "TestSupport"], path: "Tests/TCPCost",
             swiftSettings: swiftSettings, linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
         .target(name: "CAllocationCounter"),
-        library("TestSupport", ["Linux", "PacketHeaders", "TCPStack", "XSK"]),
+        .target(name: "CTrials", path: "Tests/CTrials"),
+        library("TestSupport", ["CLinux", "Linux", "PacketHeaders", "TCPStack", "XSK"]),
         tests("LinuxTests", ["CLinux", "Linux", "TestSupport"]),
         tests("HandoverTests", ["Handover", "Linux", "TestSupport", "XSK"]),
         tests("LogWriterTests", ["Handover", "LogWriter"]),
@@ -146,8 +153,8 @@ let package = Package(
         tests(
             "NetworkFunctionTests",
             [
-                "CAllocationCounter", "CLinux", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack",
-                "TestSupport", "XSK",
+                "CAllocationCounter", "CLinux", "CTrials", "Handover", "Linux", "NetworkFunction", "PacketHeaders",
+                "TCPStack", "TestSupport", "XSK",
             ]),
         tests(
             "NetworkFunctionsTests",

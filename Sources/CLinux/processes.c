@@ -1,10 +1,13 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <linux/landlock.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/signalfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,7 +26,12 @@ int CLinux_setns(int fd, int type) { return setns(fd, type); }
 int CLinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 int CLinux_pidfd_send_signal(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }
 int CLinux_close_range(unsigned first, unsigned last) { return (int)syscall(SYS_close_range, first, last, 0); }
+int CLinux_close_on_execute(unsigned first) { return (int)syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC); }
 pid_t CLinux_fork(void) { return fork(); }
+int CLinux_has_dynamic_loader(void) { return getauxval(AT_BASE) != 0; }
+int CLinux_execute(int file, char *const arguments[], char *const environment[]) {
+    return (int)syscall(SYS_execveat, file, "", arguments, environment, AT_EMPTY_PATH);
+}
 int CLinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) { return prctl(option, a, b, c, d); }
 int CLinux_pivot_root(const char *new_root, const char *put_old) { return (int)syscall(SYS_pivot_root, new_root, put_old); }
 

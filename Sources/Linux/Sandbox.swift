@@ -23,8 +23,8 @@ public enum Sandbox {
         try step("mount read-only", unsafe mount("none", "/", nil, readOnly, nil))
     }
 
-    /// Empties the capability bounding set (capabilities(7)): nothing this process or its children execute can ever gain
-    /// a capability. What the process holds it keeps. Needs CAP_SETPCAP.
+    /// Empties the capability bounding set (capabilities(7)): nothing this process or its children execute can ever
+    /// gain a capability. What the process holds it keeps. Needs CAP_SETPCAP.
     public static func emptyBoundingSet() throws(SandboxError) {
         for capability in 0..<UInt(64) {
             let result = CLinux_prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -68,18 +68,34 @@ public enum Sandbox {
             try step(
                 "landlock_add_rule", CLinux_landlock_allow_beneath(ruleset, readableDirectory, readFileAndDirectory))
         }
-        try step("no_new_privs", CLinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        try forbidNewPrivileges()
         try step("landlock_restrict_self", CLinux_landlock_restrict_self(ruleset))
         return true
     }
 
     /// Becomes an ordinary user with no groups, no capability, and no way back.
     public static func becomeUser(_ userID: UInt32) throws(SandboxError) {
+        try changeUser(userID)
+        try dropCapabilities()
+        try forbidNewPrivileges()
+    }
+
+    /// All three user and group IDs, and no other group.
+    public static func changeUser(_ userID: UInt32) throws(SandboxError) {
         try step("setgroups", setgroups(0, nil))
         try step("setresgid and setresuid", CLinux_become_user(userID))
-        try step("capset", CLinux_drop_all_capabilities())
+    }
+
+    public static func dropCapabilities() throws(SandboxError) { try step("capset", CLinux_drop_all_capabilities()) }
+
+    /// Nothing that is executed gains a privilege by its set-user-ID bit or its file capabilities.
+    public static func forbidNewPrivileges() throws(SandboxError) {
         try step("no_new_privs", CLinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        // Another process of the same user could otherwise attach to this one.
+    }
+
+    /// No other process of the same user may attach to this one, and nothing of its memory is written to disk. It does
+    /// not outlive execve(2).
+    public static func forbidTracing() throws(SandboxError) {
         try step("not dumpable", CLinux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     }
 

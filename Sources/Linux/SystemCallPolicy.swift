@@ -3,21 +3,52 @@ import Glibc
 
 /// A seccomp allow-list as data (seccomp(2)). Whatever is not on it kills the process.
 public struct SystemCallPolicy: Sendable {
-    /// What one argument must be; the low 32 bits are compared.
+    /// What one argument must be. A parameter that the kernel takes as `int` or `unsigned int` has 32 bits that count;
+    /// the caller may have left anything in the others. Pointers and `unsigned long` have 64.
     public enum Condition: Sendable {
         case equals(argument: Int, UInt32)
         /// No bit of `mask` may be set.
         case clear(argument: Int, mask: UInt32)
+        case equalsWord(argument: Int, UInt64)
+        case clearWord(argument: Int, mask: UInt64)
+
+        /// Each half as the filter sees it: where it lies, and what it must equal or have clear.
+        fileprivate var checks: [Check] {
+            switch self {
+            case .equals(let argument, let value): [Check(Field.argument(argument), equals: value)]
+            case .clear(let argument, let mask): [Check(Field.argument(argument), hasClear: mask)]
+            case .equalsWord(let argument, let value):
+                [
+                    Check(Field.argument(argument), equals: UInt32(truncatingIfNeeded: value)),
+                    Check(Field.upperHalf(argument), equals: UInt32(value >> 32)),
+                ]
+            case .clearWord(let argument, let mask):
+                [
+                    Check(Field.argument(argument), hasClear: UInt32(truncatingIfNeeded: mask)),
+                    Check(Field.upperHalf(argument), hasClear: UInt32(mask >> 32)),
+                ]
+            }
+        }
+    }
+
+    fileprivate struct Check {
+        let offset: UInt32
+        let value: UInt32
+        let isMask: Bool
+
+        init(_ offset: UInt32, equals value: UInt32) { (self.offset, self.value, isMask) = (offset, value, false) }
+        init(_ offset: UInt32, hasClear mask: UInt32) { (self.offset, value, isMask) = (offset, mask, true) }
     }
 
     struct Rule: Sendable {
         let number: Int
-        let conditions: [Condition]
+        var conditions: [Condition]
     }
 
-    private var rules: [Rule] = []
+    private(set) var rules: [Rule]
 
-    public init() {}
+    public init() { rules = [] }
+    init(rules: [Rule]) { self.rules = rules }
 
     /// Allows a system call when all conditions hold. Several rules for one call are alternatives.
     public mutating func allow(_ number: Int, _ conditions: Condition...) {
@@ -42,24 +73,17 @@ public struct SystemCallPolicy: Sendable {
         program += [Self.jumpIfAnySet(0x4000_0000, then: 0, otherwise: 1), Self.kill]
         #endif
         for rule in rules {
+            let checks = rule.conditions.flatMap(\.checks)
             var body: [sock_filter] = []
-            for condition in rule.conditions {
-                switch condition {
-                case .equals(let argument, let value):
-                    body += [Self.load(Field.argument(argument)), Self.jumpIfEqual(value, then: 0, otherwise: 0)]
-                case .clear(let argument, let mask):
-                    body += [Self.load(Field.argument(argument)), Self.jumpIfAnySet(mask, then: 0, otherwise: 0)]
-                }
-            }
-            // A failed condition skips to the reload after `allow`.
-            let end = body.count + 1
-            for (index, condition) in rule.conditions.enumerated() {
-                let position = index * 2 + 1
-                let skip = UInt8(end - position - 1)
-                switch condition {
-                case .equals: body[position].jf = skip
-                case .clear: body[position].jt = skip
-                }
+            for (index, check) in checks.enumerated() {
+                // A check that fails skips the rest of them, two instructions each, and `allow`.
+                let skip = UInt8((checks.count - index - 1) * 2 + 1)
+                body += [
+                    Self.load(check.offset),
+                    check.isMask
+                        ? Self.jumpIfAnySet(check.value, then: skip, otherwise: 0)
+                        : Self.jumpIfEqual(check.value, then: 0, otherwise: skip),
+                ]
             }
             body += [Self.allow, Self.load(Field.number)]
             program.append(Self.jumpIfEqual(UInt32(rule.number), then: 0, otherwise: UInt8(body.count)))
@@ -69,10 +93,12 @@ public struct SystemCallPolicy: Sendable {
     }
 
     /// Offsets in `struct seccomp_data`.
-    private enum Field {
+    fileprivate enum Field {
         static var number: UInt32 { 0 }
         static var architecture: UInt32 { 4 }
+        /// Its lower half, on a little-endian machine.
         static func argument(_ index: Int) -> UInt32 { 16 + UInt32(index) * 8 }
+        static func upperHalf(_ index: Int) -> UInt32 { argument(index) + 4 }
     }
 
     #if arch(x86_64)

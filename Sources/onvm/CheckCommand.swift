@@ -7,7 +7,7 @@ struct CheckCommand: ParsableCommand {
 
     @Argument(help: "The topology, in YAML; without it only the host is looked at.") var file: String?
     @OptionGroup var namespace: NamespaceOption
-    @Option(name: .customLong("nf-program"), help: "The program NFs are forked from; default: onvm-nf beside onvm.")
+    @Option(name: .customLong("nf-program"), help: "The program NFs run in; default: onvm-nf beside onvm.")
     var networkFunctionProgram: String?
 
     func run() throws {

@@ -17,7 +17,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var namespace: NamespaceOption
     @Option(help: "Run under this name instead of the topology's.") var instance: String?
     @Option(help: "Seconds that clients may finish in when it stops.") var drain = 5.0
-    @Option(name: .customLong("nf-program"), help: "The program NFs are forked from; default: onvm-nf beside onvm.")
+    @Option(name: .customLong("nf-program"), help: "The program NFs run in; default: onvm-nf beside onvm.")
     var networkFunctionProgram: String?
     @Flag(name: .shortAndLong, help: "Log every start, client and decision.") var verbose = false
 

@@ -8,6 +8,7 @@ import NetworkFunction
 /// (`onvm run --nf-program onvm-nf-hostile`, `nf: hostile`, option `attack: NAME`) and watch that nothing comes of it.
 @main enum HostileNF {
     static func main() {
+        Trial.runIfAsked()
         Zygote.main(functions: [NFFunction(name: "hostile", run: run)])
     }
 
@@ -17,7 +18,10 @@ import NetworkFunction
         let tap = start.openTap()
         let (logDescriptor, writesDiary) = (start.logDescriptor, start.grant.slot % 2 == 0)
         let words = Words(channel: start.channelDescriptor, telemetry: try start.openTelemetry())
-        try start.enterSandbox(socket: port.rawDescriptor) { _ in }
+        try start.enterSandbox(socket: port.rawDescriptor) { policy in
+            // For the other layers to show what they are worth: one that is always refused first hides them.
+            if attack == "layers" { for number in 0..<600 { policy.allow(number) } }
+        }
         guard try start.waitForWord() else { return .drained }
         let frame = waitForFrame(&port)
         // The channel would go with the last use of `start`.
@@ -33,6 +37,8 @@ import NetworkFunction
         case "flood": words.flood(descriptors: false)
         case "flood-descriptors": words.flood(descriptors: true)
         case "telemetry": words.lie()
+        case "layers": LayerAttacks.report()
+        case "abort": abort()
         case "hang": while true {}
         case "log" where writesDiary: Diary.write(to: logDescriptor)
         case "log": LogFlood.run(logDescriptor)
@@ -67,6 +73,8 @@ import NetworkFunction
         case "namespace": _ = CLinux_unshare(CInt(CLINUX_CLONE_NEWNET))
         case "code": _ = unsafe mmap(nil, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         case "descriptor": _ = unsafe mmap(nil, 4096, PROT_READ, MAP_SHARED, 4, 0)
+        case "protection": _ = unsafe mprotect(UnsafeMutableRawPointer(bitPattern: 4096), 4096, PROT_READ)
+        case "advice": _ = unsafe madvise(UnsafeMutableRawPointer(bitPattern: 4096), 4096, MADV_DONTNEED)
         case "tap-read": _ = unsafe read(tap, UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 8), 64)
         case "tap-ioctl": _ = unsafe CLinux_ethtool(tap, "lo", UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 8))
         default: fatalError("unknown attack \(name)")

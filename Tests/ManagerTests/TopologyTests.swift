@@ -7,6 +7,7 @@ import Testing
 struct FakeTopologyHost: TopologyHost {
     var deviceNames = ["lo", "port0", "onvm3h"]
     var networkFunctions = ["web-server", "greeter", "a", "b", "w"]
+    var missingSandboxLayers: [String] = []
     func addresses(of device: String) -> [IPAddress] { [IPAddress("10.77.0.1")!, IPAddress("fd77::1")!] }
     func documentRoot(at path: String) -> DocumentRootStatus {
         switch path {
@@ -36,6 +37,24 @@ struct FakeTopologyHost: TopologyHost {
             #expect(text.contains("web-serber") && text.contains("did you mean web-server"), "\(text)")
             #expect(text.contains("one of web-server, greeter, a, b, w"), "\(text)")
         }
+    }
+
+    @Test func aHostThatLacksALayerOfTheSandboxIsWarnedAboutOrRefused() throws {
+        let services = "ports: [{device: port0}]\nservices:\n  - {name: web, nf: web-server, listen: 80}\n"
+        var host = FakeTopologyHost()
+        let (strict, none) = try parse("sandbox: strict\n" + services, host: host)
+        #expect(strict.sandbox == .strict && none.isEmpty)
+        host.missingSandboxLayers = ["Landlock (boot with lsm=landlock)"]
+        for yaml in [services, "sandbox: available\n" + services] {
+            let (topology, warnings) = try parse(yaml, host: host)
+            #expect(topology.sandbox == .available)
+            #expect(warnings.count == 1)
+            #expect(warnings[0].description.contains("warning: this host lacks Landlock (boot with lsm=landlock)"))
+        }
+        let error = #expect(throws: TopologyError.self) { try parse("sandbox: strict\n" + services, host: host) }
+        #expect(error?.description == "t.yaml:1:10: sandbox is strict, and this host lacks Landlock (boot with lsm=landlock)")
+        let misspelt = #expect(throws: TopologyError.self) { try parse("sandbox: strictly\n" + services) }
+        #expect(misspelt?.description.contains("did you mean strict?") == true)
     }
 
     @Test func readsEveryKey() throws {
@@ -100,8 +119,8 @@ struct FakeTopologyHost: TopologyHost {
     /// (what is wrong, file, the one diagnostic)
     static let errors: [(String, String, String)] = [
         ("empty file", "", "1:1: the file is empty, expected a mapping with ports and services"),
-        ("list", "- a", "1:1: the topology is a list, expected a mapping with instance, ports, services"),
-        ("scalar", "web", #"1:1: the topology is the value "web", expected a mapping with instance, ports, services"#),
+        ("list", "- a", "1:1: the topology is a list, expected a mapping with instance, ports, services, sandbox"),
+        ("scalar", "web", #"1:1: the topology is the value "web", expected a mapping with instance, ports, services, sandbox"#),
         (
             "no ports", "services: [{name: a, nf: b, listen: 80}]",
             "1:1: ports is missing, expected a list of ports, such as - device: eth1"
@@ -109,7 +128,7 @@ struct FakeTopologyHost: TopologyHost {
         ("no services", "ports: [{device: port0}]", "1:1: services is missing, expected a list of services"),
         (
             "unknown key", "prots: []\n" + head + service + "}",
-            #"1:1: unknown key "prots" in the topology (did you mean ports?), expected one of instance, ports, services"#
+            #"1:1: unknown key "prots" in the topology (did you mean ports?), expected one of instance, ports, services, sandbox"#
         ),
         (
             "unknown service key", head + service + ", idel: 3}",

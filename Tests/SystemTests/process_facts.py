@@ -15,6 +15,33 @@ def uid(pid):
     return int(status(pid)["Uid"][0])
 
 
+def limits(pid):
+    """/proc/PID/limits as {resource: (soft, hard)}; None is unlimited."""
+    found = {}
+    for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]:
+        name, soft, hard = re.match(r"(.{25})\s(\S+)\s+(\S+)", line).groups()
+        found[name.strip()] = tuple(None if value == "unlimited" else int(value) for value in (soft, hard))
+    return found
+
+
+def is_untraceable(pid):
+    """The files of a process that is not dumpable belong to root (proc(5))."""
+    return os.stat(f"/proc/{pid}/environ").st_uid == 0
+
+
+# What status says of ways of speculation that are off for good, or that nobody can turn off for one process
+# (fs/proc/array.c).
+SPECULATION_SETTLED = {"not vulnerable", "thread force mitigated", "globally mitigated", "vulnerable", "unknown",
+                       "not affected", "conditional force disabled", "always enabled", "always disabled", "unsupported"}
+
+
+def speculation(pid):
+    """How the ways of speculation that prctl(2) controls are for a process."""
+    facts = status(pid)
+    return {" ".join(facts[name]) for name in ("Speculation_Store_Bypass", "SpeculationIndirectBranch")
+            if name in facts}
+
+
 def exists(pid):
     try:
         return status(pid)["State"][0] not in ("Z", "X")

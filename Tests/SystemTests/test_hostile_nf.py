@@ -7,13 +7,14 @@ import time
 
 import process_facts
 import pytest
-from bed import CLIENT, HOST, ONVM, SERVER, device, inside, run
+from bed import CLIENT, HOST, ONVM, SERVER, client_address, device, inside, run
 from platform_under_test import Onvm, client_of, web
 
 pytestmark = pytest.mark.product
 
 HOSTILE = ONVM.with_name("onvm-nf-hostile")
-CALLS = ["open", "socket", "fork", "kill", "setuid", "namespace", "code", "descriptor", "tap-read", "tap-ioctl"]
+CALLS = ["open", "socket", "fork", "kill", "setuid", "namespace", "code", "descriptor", "protection", "advice",
+         "tap-read", "tap-ioctl"]
 
 
 @pytest.fixture
@@ -164,6 +165,39 @@ def test_a_crash_is_seen_and_mended(hostile):
     with knock():
         server.wait_until(lambda: "SIGSEGV" in server.tail(), 5, "the crash is in the log")
     server.wait_until(lambda: server.status()["services"][0]["idle"] == 2, 5, "the pool is full again")
+
+
+def test_an_abort_is_told_from_a_forbidden_call(hostile):
+    """What libc calls when it finds its heap destroyed: the operator reads what it was."""
+    server = hostile("abort")
+    with knock():
+        server.wait_until(lambda: "killed by SIGABRT" in server.tail(), 5, "the abort is in the log")
+    assert "SIGSYS" not in server.tail()
+
+
+def test_who_crashes_nfs_again_and_again_waits_for_the_next(hostile, bed):
+    """Each crash tells an attacker whether a guess was right. Others have their NFs meanwhile."""
+    bed.ensure(clients=2)
+    server = hostile("crash")
+    crashes = lambda client: re.findall(
+        rf"^(\d\d):(\d\d):(\S+) warning web/\d+: NF .*SIGSEGV.* client={client} .*", server.tail(), re.M)
+    for tries in range(1, 5):
+        assert "client_waits" not in server.tail()
+        # Or the client is refused, and nothing crashes.
+        server.wait_until(lambda: server.status()["services"][0]["idle"] == 2, 10, "the pool is full")
+        with knock():
+            server.wait_until(lambda: len(crashes(client_address(1))) == tries, 10, "its NF crashed once more")
+    assert "client_waits=500 ms" in server.tail()
+    assert server.status()["services"][0]["counters"]["client_pauses"] == 1
+    server.wait_until(lambda: server.status()["services"][0]["idle"] == 2, 10, "the pool is full")
+    # What it sends now goes to the dead NF's slot. Its kernel sends the SYN again after a second.
+    with knock(), knock(client_address(2)):
+        server.wait_until(lambda: crashes(client_address(2)), 10, "another client has an NF of its own")
+        server.wait_until(lambda: len(crashes(client_address(1))) == 5, 20, "the pause is over")
+    times = [int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+             for hours, minutes, seconds in crashes(client_address(1))]
+    assert (times[4] - times[3]) % 86_400 >= 0.499
+    assert "client_waits=1000 ms" in server.tail()
 
 
 def test_a_hang_is_seen_and_mended(hostile):

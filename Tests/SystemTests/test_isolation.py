@@ -93,7 +93,7 @@ def test_what_an_nf_process_may_do(platform, documents):
         assert facts["Seccomp"] == ["2"]
         assert "0" not in facts["Uid"] + facts["Gid"], f"runs as root: {facts['Uid']} {facts['Gid']}"
         assert len(set(facts["Uid"])) == 1 and facts["Groups"] in ([], facts["Gid"][:1])
-        for kind in ("net", "ipc", "mnt"):
+        for kind in ("net", "ipc", "mnt", "uts"):
             theirs = process_facts.namespace(pid, kind)
             assert theirs != process_facts.namespace("self", kind), f"{kind} namespace of the host"
             assert theirs != process_facts.namespace(server.process.pid, kind), f"{kind} namespace of the manager"
@@ -101,6 +101,12 @@ def test_what_an_nf_process_may_do(platform, documents):
         assert links[::3][:1] in ([], ["lo"]) and "UP" not in links, f"not an empty network namespace: {links}"
         for target in process_facts.descriptors(pid).values():
             assert "bpf" not in target, f"holds {target}"
+        limits = process_facts.limits(pid)
+        for resource, most in (("Max processes", 0), ("Max core file size", 0), ("Max locked memory", 0),
+                               ("Max open files", 1024)):
+            assert limits[resource] == (most, most), f"{resource} {limits[resource]}"
+        assert process_facts.is_untraceable(pid), "another process of its user could attach to it"
+        assert process_facts.speculation(pid) <= process_facts.SPECULATION_SETTLED, facts
 
 
 def test_an_nf_maps_its_own_region_and_nothing_else(platform, documents):
@@ -261,3 +267,16 @@ def test_curl_can_be_told_apart_in_the_status(platform, documents):
     table = server.command("status").stdout
     assert client_address(2) in table and str(nf["pid"]) in table
     assert run("ip", "-n", HOST, "-o", "link").stdout.count("onvm") >= 2
+
+
+def test_a_stopped_process_goes_on(platform, documents):
+    """SIGSTOP and SIGCONT interrupt its sleep (signal(7)); the call it sleeps in is made again, and no other."""
+    server = platform.ensure()
+    pids = [nf["pid"] for nf in server.nfs()]
+    for pid in pids:
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            os.kill(pid, number)
+            state = "T" if number == signal.SIGSTOP else "S"
+            server.wait_until(lambda: process_facts.status(pid)["State"][0] == state, 5, f"{pid} is in state {state}")
+    fetch(client_address(1))
+    assert {nf["pid"] for nf in server.nfs()} >= set(pids)

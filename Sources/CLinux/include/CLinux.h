@@ -34,12 +34,21 @@ int CLinux_pidfd_open(pid_t pid);
 int CLinux_pidfd_send_signal(int pidfd, int signal);
 /// close_range(2), glibc 2.34.
 int CLinux_close_range(unsigned first, unsigned last);
+/// close_range(2) with CLOSE_RANGE_CLOEXEC, Linux 5.11: from `first` on all close on execve(2).
+int CLinux_close_on_execute(unsigned first);
 /// fork(2): Swift marks it unavailable. Call it from a single-threaded process only.
 pid_t CLinux_fork(void);
+/// Whether this process was started by a dynamic loader (AT_BASE, getauxval(3); sys/auxv.h is not in Swift's module).
+int CLinux_has_dynamic_loader(void);
+/// execveat(2) of the open file itself (AT_EMPTY_PATH); returns only on failure.
+int CLinux_execute(int file, char *const arguments[], char *const environment[]);
 /// prctl(2) is variadic.
 int CLinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 /// pivot_root(2) has no wrapper.
 int CLinux_pivot_root(const char *new_root, const char *put_old);
+/// open_tree(2) of a directory and everything mounted below it, detached, then mount_setattr(2): read-only, nosuid,
+/// nodev, noexec, a slave of what it is a clone of. Neither has a wrapper.
+int CLinux_clone_tree_read_only(int directory);
 /// capset(2) to nothing at all.
 int CLinux_drop_all_capabilities(void);
 

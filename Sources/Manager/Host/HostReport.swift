@@ -84,7 +84,9 @@ extension KernelFeatures {
             ("tcx", tcx, "attaches the egress program where clsact is missing"),
             (
                 "Landlock, version \(landlockVersion)", landlockVersion > 0,
-                "NFs see their document root and no other file"
+                landlockVersion > 0
+                    ? "NFs see their document root and no other file"
+                    : "NFs' files are bounded by an empty root alone: a layer less (sandbox: strict refuses that)"
             ),
             ("seccomp filters", seccomp, "NFs have the system calls of their data path"),
             (

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Linux
 
@@ -24,6 +25,11 @@ public struct SystemTopologyHost: TopologyHost {
     }
 
     public func addresses(of device: String) -> [IPAddress] { addressesOfDevice[device] ?? [] }
+
+    public var missingSandboxLayers: [String] {
+        let landlock = "Landlock (CONFIG_SECURITY_LANDLOCK, and landlock among lsm= on the kernel's command line)"
+        return CLinux_landlock_version() > 0 ? [] : [landlock]
+    }
 
     public func documentRoot(at path: String) -> DocumentRootStatus {
         var information = stat()

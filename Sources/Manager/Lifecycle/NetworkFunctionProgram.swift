@@ -1,7 +1,7 @@
 import Glibc
 import Linux
 
-/// The program that NFs are forked from, asked before it is needed.
+/// The program that NFs run in, asked before it is needed.
 public enum NetworkFunctionProgram {
     /// The names of the NFs in it: what `nf:` may say in a topology. Empty when it cannot be run; whoever starts it
     /// for good says why.

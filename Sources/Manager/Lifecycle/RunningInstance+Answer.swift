@@ -55,7 +55,8 @@ extension RunningInstance {
 
     private func serviceStatus(_ pool: ServicePool) -> ServiceStatus {
         let service = pool.service
-        let counters = dictionary(try? steering?.serviceCounters(service.id))
+        var counters = dictionary(try? steering?.serviceCounters(service.id))
+        counters["client_pauses"] = pool.clientPauses
         let outcomes = [
             "refused", "shared", "dropped", "half_open_refused", "prefix_limit_refused", "overload_dropped",
         ]

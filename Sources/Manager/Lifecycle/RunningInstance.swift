@@ -18,7 +18,7 @@ public final class RunningInstance {
         public var netns: String?
         /// How long clients may finish what they do when the manager stops.
         public var drainMilliseconds = 5_000
-        /// The program NFs are forked from; nil: `onvm-nf` beside this program.
+        /// The program NFs run in; nil: `onvm-nf` beside this program.
         public var zygoteExecutable: String?
 
         public init(topology: Topology, topologyPath: String) {

@@ -55,7 +55,9 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     func open(filesOf service: Topology.Service) throws {
         if let root = service.root {
             do {
-                roots[service.id] = FileDescriptorBox(try FileDescriptor(opening: root, flags: O_PATH_ | O_DIRECTORY))
+                let directory = try FileDescriptor(opening: root, flags: O_PATH_ | O_DIRECTORY)
+                // Not the host's tree itself: ".." would lead out of it.
+                roots[service.id] = FileDescriptorBox(try FileDescriptor(detachedTreeOf: directory))
             } catch {
                 throw LaunchError("service \(service.name): root \(root): \(error)")
             }

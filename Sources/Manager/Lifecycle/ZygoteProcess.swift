@@ -3,7 +3,7 @@ import Glibc
 import Handover
 import Linux
 
-/// The child process `onvm-nf` that NFs are forked from.
+/// The child process `onvm-nf` that starts NFs.
 final class ZygoteProcess {
     let pid: pid_t
     let client: ZygoteClient

@@ -9,6 +9,8 @@ struct ServicePool {
     var spare: [UInt32]
     private(set) var counts: [NFStatus.State: Int] = [:]
     private(set) var ended: [EndCause: UInt64] = [:]
+    /// How often a client had to wait for another NF after crashes; see `CrashHistory`.
+    var clientPauses: UInt64 = 0
     /// The table of slots that share overflow clients must be written again.
     var shareTableIsStale = false
     var nextOverflowNote = MonotonicTime.zero

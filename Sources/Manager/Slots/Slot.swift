@@ -32,6 +32,8 @@ struct Slot {
     /// Why the process was ended; nil while it lives, and when it ended by itself.
     var endCause: EndCause?
     var hasEnded = false
+    /// Dead, and its client has no other NF before that; see `SlotTable.letGo`.
+    var heldUntil: MonotonicTime?
     var launches: UInt64 = 0
     var startedAt: WallTime?
 

@@ -8,10 +8,10 @@ extension SlotTable {
     func end(_ id: UInt32, _ cause: EndCause, _ reason: String, at now: MonotonicTime) {
         guard let process = self[id].process, self[id].state != .dead else { return }
         let delays = !mayHaveHadClient(id)
-        unbind(id)
+        let pause = letGo(id, cause, at: now)
         self[id].endCause = cause
         pools[self[id].service].countEnd(cause)
-        log(obituary(id, cause, at: now, delays: delays), reason)
+        log(obituary(id, cause, clientPause: pause, at: now, delays: delays), reason)
         process.kill()
         leaveDead(id, at: now)
     }
@@ -31,11 +31,11 @@ extension SlotTable {
         self[id].hasEnded = true
         guard self[id].state != .dead else { return }
         let delays = !mayHaveHadClient(id)
-        unbind(id)
         let cause: EndCause = isDraining ? .stopped : .crashed
+        let pause = letGo(id, cause, at: now)
         self[id].endCause = cause
         pools[self[id].service].countEnd(cause)
-        let line = obituary(id, cause, at: now, delays: delays)
+        let line = obituary(id, cause, clientPause: pause, at: now, delays: delays)
         if let how {
             log(line, how)
         } else {
@@ -65,8 +65,8 @@ extension SlotTable {
         obituaries = [:]
     }
 
-    /// The first step of any teardown.
-    private func unbind(_ id: UInt32) {
+    /// Its clients are free for another NF.
+    func unbind(_ id: UInt32) {
         guard self[id].isOffered else { return }
         self[id].isOffered = false
         do {
@@ -99,10 +99,13 @@ extension SlotTable {
 
     /// A client can make its own NF crash, and say and do anything; only ends that have nothing to do with a client hold
     /// up the service.
-    private func obituary(_ id: UInt32, _ cause: EndCause, at now: MonotonicTime, delays: Bool) -> Obituary {
+    private func obituary(
+        _ id: UInt32, _ cause: EndCause, clientPause: Int?, at now: MonotonicTime, delays: Bool
+    ) -> Obituary {
         var metadata: Logger.Metadata = ["cause": "\(cause.rawValue)"]
         if let pid = self[id].pid { metadata["pid"] = "\(pid)" }
         if let client = self[id].client { metadata["client"] = "\(client)" }
+        if let clientPause { metadata["client_waits"] = "\(clientPause) ms" }
         if cause.delaysNextStart || (delays && cause.isOwnDoing) {
             metadata["pause"] = "\(pools[self[id].service].backOff(at: now)) ms"
         }
@@ -124,13 +127,16 @@ extension SlotTable {
 
     /// Takes ended processes out of the maps and gives back what was theirs, a few a turn.
     func rebuildDeadSlots(at now: MonotonicTime) {
-        let ended = dead.filter { self[$0].hasEnded }.prefix(Limit.slotsPerTurn)
+        closeHeldProcesses(at: now)
+        let ended = dead.filter { self[$0].hasEnded && !isHeld($0, at: now) }.prefix(Limit.slotsPerTurn)
         guard !ended.isEmpty else { return }
         for id in ended { clear(id, at: now) }
         dead.removeAll { ended.contains($0) }
     }
 
     private func clear(_ id: UInt32, at now: MonotonicTime) {
+        unbind(id)
+        self[id].heldUntil = nil
         if self[id].isAdmitted {
             do {
                 try steering.retire(slot: id)
@@ -138,14 +144,9 @@ extension SlotTable {
                 log.error("\(name(id)): cannot take the slot out of the maps: \(error)")
             }
         }
-        self[id].process?.close()
-        slotOfToken[self[id].token] = nil
-        self[id].process = nil
-        self[id].token = 0
-        self[id].pid = nil
+        closeProcess(id)
         self[id].isAdmitted = false
         self[id].client = nil
-        self[id].startedAt = nil
         transition(id, to: .spare, at: now)
     }
 

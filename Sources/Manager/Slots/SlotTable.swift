@@ -26,6 +26,7 @@ final class SlotTable {
     private(set) var isDraining = false
     /// Processes whose end is known and whose way of ending is not yet, by process ID.
     var obituaries: [Int32: Obituary] = [:]
+    var crashes = CrashHistory()
 
     enum Limit {
         /// Slots started, rebuilt or made in one turn of the manager's loop: some 10 ms of work.
@@ -110,7 +111,8 @@ final class SlotTable {
 
     private func nextDeadline(at now: MonotonicTime) -> MonotonicTime? {
         var deadlines: [MonotonicTime] = []
-        if dead.contains(where: { self[$0].hasEnded }) { return now }
+        if dead.contains(where: { self[$0].hasEnded && !isHeld($0, at: now) }) { return now }
+        deadlines += dead.compactMap { self[$0].hasEnded ? self[$0].heldUntil : nil }
         deadlines += binding.compactMap { self[$0].bindAt }
         deadlines += starting.map { self[$0].since + .milliseconds(Limit.startMilliseconds) }
         if !watched.isEmpty { deadlines.append(nextWatch) }

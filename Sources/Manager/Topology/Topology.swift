@@ -2,6 +2,8 @@
 ///
 /// ```yaml
 /// instance: web                # names /run/onvm/web and /sys/fs/bpf/onvm/web; default "default"
+/// sandbox: strict              # strict: refuse to run where the kernel lacks a layer of the NFs' sandbox (Landlock);
+///                              # default available: warn, and run with the others
 /// ports:
 ///   - device: port0            # network devices that clients come by
 /// services:
@@ -30,8 +32,17 @@
 /// ```
 public struct Topology: Equatable, Sendable {
     public var instance = "default"
+    public var sandbox = SandboxDemand.available
     public var ports: [Port] = []
     public var services: [Service] = []
+
+    /// What is to be done where the host lacks a layer of the NFs' sandbox.
+    public enum SandboxDemand: String, CaseIterable, Sendable {
+        /// Run with the layers there are, and warn.
+        case available
+        /// Refuse to run.
+        case strict
+    }
 
     /// A network device that the platform attaches to.
     public struct Port: Equatable, Sendable {

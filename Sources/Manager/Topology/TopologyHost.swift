@@ -6,6 +6,8 @@ public protocol TopologyHost {
     /// The names that `nf` may have; empty when they are not known.
     var networkFunctions: [String] { get }
     func documentRoot(at path: String) -> DocumentRootStatus
+    /// Layers of the NFs' sandbox that this host does not have, each with what would bring it.
+    var missingSandboxLayers: [String] { get }
 }
 
 /// Whether NFs, which run under uids of their own and have no capability, could serve a directory.

@@ -7,12 +7,13 @@ struct TopologyParser {
     /// What relative paths start from: the folder of the topology file.
     let directory: String
 
-    static let keys = ["instance", "ports", "services"]
+    static let keys = ["instance", "ports", "services", "sandbox"]
 
     func topology(_ root: Node) -> Topology {
         var topology = Topology()
         guard let mapping = reader.mapping(root, "the topology", keys: Self.keys) else { return topology }
         if let node = mapping["instance"] { topology.instance = reader.name(node, "instance") ?? topology.instance }
+        topology.sandbox = sandbox(mapping["sandbox"])
         if let node = mapping["ports"] {
             topology.ports = ports(node)
         } else {
@@ -29,6 +30,21 @@ struct TopologyParser {
                 expected: "at most \(Topology.Limit.slots.upperBound)")
         }
         return topology
+    }
+
+    private func sandbox(_ node: Node?) -> Topology.SandboxDemand {
+        let demand = node.flatMap { reader.choice($0, "sandbox", of: Topology.SandboxDemand.self) } ?? .available
+        for layer in host?.missingSandboxLayers ?? [] {
+            switch demand {
+            case .strict:
+                reader.error("sandbox is strict, and this host lacks \(layer)", at: node?.location)
+            case .available:
+                reader.warning(
+                    "this host lacks \(layer): the NFs' sandbox has a layer less; sandbox: strict would refuse to run",
+                    at: node?.location)
+            }
+        }
+        return demand
     }
 
     // MARK: Ports

@@ -24,11 +24,10 @@ public struct NFFunction: Sendable {
     }
 }
 
-/// What a freshly forked NF process holds: its grant, and the descriptors that came with it.
+/// What an NF process holds when it starts: its grant, and the descriptors that came with it.
 public struct NFStart: ~Copyable {
     public let grant: Grant
     @usableFromInline let manager: NFEnd
-    @usableFromInline let userID: UInt32
     @usableFromInline let socket: FileDescriptor
     @usableFromInline let memory: FileDescriptor
     @usableFromInline let telemetryMemory: FileDescriptor
@@ -36,10 +35,9 @@ public struct NFStart: ~Copyable {
     @usableFromInline let log: CInt
     @usableFromInline let tap: CInt
 
-    init(grant: Grant, descriptors: GrantDescriptors, manager: consuming NFEnd, userID: UInt32) {
+    init(grant: Grant, descriptors: GrantDescriptors, manager: consuming NFEnd) {
         self.grant = grant
         self.manager = manager
-        self.userID = userID
         socket = FileDescriptor(owning: descriptors.xsk)
         memory = FileDescriptor(owning: descriptors.umem)
         telemetryMemory = FileDescriptor(owning: descriptors.telemetry)
@@ -139,7 +137,8 @@ public struct NFStart: ~Copyable {
             // Nothing it has is a file: its log and its standard error are pipes.
             try Sandbox.limit(.fileByteCount, to: 0)
             try Sandbox.limit(.openFiles, to: OpenFileLimit.allowed)
-            try Sandbox.becomeUser(userID)
+            try Sandbox.forbidTracing()
+            try Sandbox.restrictSpeculation()
             _ = try Sandbox.restrictFiles(readableDirectory: root)
             try Sandbox.install(policy)
         } catch {
@@ -149,11 +148,14 @@ public struct NFStart: ~Copyable {
 }
 
 enum NFProcess {
-    /// The whole life of a forked process. `channel` is the only descriptor it keeps besides standard error.
-    static func run(functions: [NFFunction], request: SpawnRequest, channel: CInt) -> Never {
+    /// The whole life of an NF's process. `channel` is the only descriptor it has besides the standard ones.
+    static func run(functions: [NFFunction], channel: CInt) -> Never {
+        // The zygote executes it as the NF's user; whoever runs it by hand as root would run an NF that is not
+        // confined.
+        guard geteuid() != 0, fcntl(channel, F_SETFD, FD_CLOEXEC) == 0 else { exit(exitUnusable) }
         let end = NFEnd(SequencedSocket(owning: FileDescriptor(owning: channel)))
         guard let report = try? end.duplicate() else { exit(exitUnusable) }
-        if let failure = serve(functions, request, end) {
+        if let failure = serve(functions, end) {
             report.reportFailure(failure)
             exit(exitUnusable)
         }
@@ -161,7 +163,7 @@ enum NFProcess {
     }
 
     /// Runs the granted NF to its end; returns what went wrong.
-    private static func serve(_ functions: [NFFunction], _ request: SpawnRequest, _ end: consuming NFEnd) -> String? {
+    private static func serve(_ functions: [NFFunction], _ end: consuming NFEnd) -> String? {
         do throws(HandoverError) {
             let (grant, descriptors) = try end.receiveGrant()
             redirectErrors(to: descriptors.errors)
@@ -170,7 +172,7 @@ enum NFProcess {
                 let known = functions.map(\.name).joined(separator: ", ")
                 return "there is no NF named '\(grant.function)'; known: \(known)"
             }
-            let start = NFStart(grant: grant, descriptors: descriptors, manager: end, userID: request.userID)
+            let start = NFStart(grant: grant, descriptors: descriptors, manager: end)
             return outcome(function, start)
         } catch {
             return "\(error)"

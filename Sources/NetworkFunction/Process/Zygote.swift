@@ -3,12 +3,13 @@ import CLinux
 import Glibc
 import Linux
 
-/// Forks one process per NF, so that starting an NF costs a fork and not a program start, and all NFs share their code
-/// pages. It touches no packet, is single-threaded, and ends when its manager closes the channel.
+/// Starts one process per NF, in namespaces that are made once for all of them. It touches no packet, is single-threaded,
+/// and ends when its manager closes the channel.
 public enum Zygote {
     /// `onvm-nf --channel FD`: the manager's channel is an inherited descriptor. `onvm-nf --list`: the names of its NFs,
     /// one a line.
     public static func main(functions: [NFFunction]) -> Never {
+        if let channel = OwnExecutable.channelOfThisProcess { NFProcess.run(functions: functions, channel: channel) }
         let arguments = CommandLine.arguments
         if arguments.dropFirst() == ["--list"] {
             for function in functions { print(function.name) }
@@ -23,15 +24,18 @@ public enum Zygote {
         // What the manager's own parent left open is nobody's business here. Descriptors 0 and 1 stay taken, so that
         // no channel or socket gets their numbers.
         closeOthers(keeping: channel)
+        // No NF inherits it.
+        _ = fcntl(channel, F_SETFD, FD_CLOEXEC)
         redirectToNull()
         do throws(SandboxError) {
             let childSignal = CLinux_child_signal_descriptor()
             guard childSignal >= 0 else { throw SandboxError(step: "signalfd", errno: .current) }
             // A terminal's Ctrl-C is for the manager, which drains the NFs in order.
             _ = setsid()
+            let executable = try OwnExecutable()
             try Sandbox.enterEmptyNamespaces()
             try Sandbox.emptyBoundingSet()
-            serve(ZygoteServer(SequencedSocket(owning: FileDescriptor(owning: channel))), functions, childSignal)
+            serve(ZygoteServer(SequencedSocket(owning: FileDescriptor(owning: channel))), executable, childSignal)
         } catch {
             complain("onvm-nf: \(error)\(advice(error))\n")
             exit(error.errno == .notPermitted ? 77 : 1)
@@ -47,7 +51,9 @@ public enum Zygote {
         }
     }
 
-    private static func serve(_ manager: consuming ZygoteServer, _ functions: [NFFunction], _ childSignal: CInt) -> Never {
+    private static func serve(
+        _ manager: consuming ZygoteServer, _ executable: consuming OwnExecutable, _ childSignal: CInt
+    ) -> Never {
         while true {
             var descriptors = (
                 pollfd(fd: manager.socket.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
@@ -61,7 +67,7 @@ public enum Zygote {
             do {
                 // The manager's end means the NFs are on their own; they need no parent.
                 guard let (request, channel) = try manager.nextRequest() else { exit(0) }
-                fork(request, channel, manager, functions, childSignal)
+                start(request, channel, manager, executable)
             } catch {
                 complain("onvm-nf: \(error)\n")
                 exit(70)
@@ -69,18 +75,12 @@ public enum Zygote {
         }
     }
 
-    private static func fork(
-        _ request: SpawnRequest, _ channel: CInt, _ manager: borrowing ZygoteServer, _ functions: [NFFunction],
-        _ childSignal: CInt
+    private static func start(
+        _ request: SpawnRequest, _ channel: CInt, _ manager: borrowing ZygoteServer,
+        _ executable: borrowing OwnExecutable
     ) {
         let pid = CLinux_fork()
-        if pid == 0 {
-            closeOthers(keeping: channel)
-            // The NF keeps none of the zygote's signal state.
-            CLinux_unblock_signals()
-            if request.cpu >= 0 { _ = CLinux_pin_to_cpu(request.cpu) }
-            NFProcess.run(functions: functions, request: request, channel: channel)
-        }
+        if pid == 0 { executable.become(request, channel: channel) }
         let error = errno
         _ = close(channel)
         if pid < 0 {
