@@ -37,8 +37,8 @@ private func handOver(_ message: [UInt8], descriptors: [CInt], to role: UInt8) t
         guard let (_, all) = try? NFEnd(copy).receiveGrant() else { return }
         received = [all.xsk, all.umem, all.telemetry, all.root, all.log, all.tap].filter { $0 >= 0 }
     default:
-        guard let (_, channel) = try? ZygoteServer(copy).nextRequest() else { return }
-        received = [channel]
+        guard let (_, channel, groups) = try? ZygoteServer(copy).nextRequest() else { return }
+        received = [channel] + groups
     }
     for descriptor in received { _ = close(descriptor) }
 }

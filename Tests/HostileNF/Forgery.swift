@@ -44,6 +44,12 @@ struct Forgery {
         }
     }
 
+    /// Large frames that may pass, as fast as the device takes them.
+    func sendProper(by tap: borrowing TapPort) {
+        let frame = make("proper", byteCount: 30_000) { _ in }
+        for _ in 0..<20 { write(header(kind: 1, headers: 54, cut: 1_448), frame, tap) }
+    }
+
     /// Frames that may pass, with headers for the kernel that lie about them: nothing but the NF's own stream comes of it.
     func sendLies(by tap: borrowing TapPort) {
         let long = make("proper", byteCount: 3_000) { _ in }

@@ -22,10 +22,18 @@ final class FakeSteering: SlotSteering {
     var delivered: [UInt32: UInt64] = [:]
     var shareTables: [UInt8: [UInt32]] = [:]
     var failsAdmit = false
+    var failsPolice = false
+    var violations: [UInt32: UInt64] = [:]
+    private(set) var admitted: [UInt32: SlotAttachment] = [:]
 
     init(_ journal: Journal) { self.journal = journal }
 
+    func police(_ slot: SlotAttachment) throws {
+        if failsPolice { throw HostError("no program") }
+        journal.note("police \(slot.slot)")
+    }
     func admit(_ slot: SlotAttachment) throws {
+        admitted[slot.slot] = slot
         if failsAdmit { throw HostError("no room in the map") }
         journal.note("admit \(slot.slot)")
     }
@@ -42,6 +50,7 @@ final class FakeSteering: SlotSteering {
     func binding(of slot: UInt32) -> SlotBinding? { bindings[slot] }
     func idleCount(service: UInt8) -> Int { idle[service] ?? 0 }
     func deliveredFrameCount(slot: UInt32) -> UInt64? { delivered[slot] }
+    func violationCount(slot: UInt32) -> UInt64? { violations[slot] }
 }
 
 final class FakeProcess: NetworkFunctionProcess {
@@ -54,6 +63,7 @@ final class FakeProcess: NetworkFunctionProcess {
     var bindError: Errno?
     private(set) var isClosed = false
     private(set) var isKilled = false
+    var wasKilledForMemory = false
 
     init(slot: UInt32, token: UInt64, journal: Journal) {
         self.slot = slot
@@ -119,6 +129,10 @@ final class FakeDevices: SlotDeviceMaker {
         if let failure { throw failure }
         for slot in slots { journal.note("create \(slot)") }
         return slots.map { SlotDevice(hostIndex: $0 * 2 + 10, nfIndex: $0 * 2 + 11) }
+    }
+
+    func bringUp(_ devices: [UInt32: SlotDevice]) throws {
+        for slot in devices.keys.sorted() { journal.note("bring up \(slot)") }
     }
 
     func remove(_ device: SlotDevice) { journal.note("remove devices \(device.hostIndex) and \(device.nfIndex)") }

@@ -91,6 +91,7 @@ struct InstanceState: Codable, Equatable {
     var ports: [String]
     var bpffsWasMounted: Bool
     var changedFeatures: [ChangedFeatures]
+    var controlGroups: [ControlGroupPlan.Tree]?
 }
 
 /// A process ID and when the process started, so that a number used again is not mistaken for it.

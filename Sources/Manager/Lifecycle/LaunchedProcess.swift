@@ -7,6 +7,8 @@ import XSK
 /// One NF process with the socket, memory and channel that were made for it.
 final class LaunchedProcess: NetworkFunctionProcess {
     let userID: UInt32
+    private let slot: UInt32
+    private let groups: DomainGroups?
     private let xsk: XSKSocket
     private let channel: NFChannel
     private let telemetry: Telemetry
@@ -20,9 +22,11 @@ final class LaunchedProcess: NetworkFunctionProcess {
     var onClose: (CInt) -> Void = { _ in }
 
     init(
-        userID: UInt32, xsk: consuming XSKSocket, channel: consuming NFChannel, telemetry: consuming Telemetry,
+        slot: UInt32, groups: DomainGroups?, userID: UInt32, xsk: consuming XSKSocket, channel: consuming NFChannel, telemetry: consuming Telemetry,
         multiBuffer: Bool, loop: EventLoop
     ) {
+        self.slot = slot
+        self.groups = groups
         self.userID = userID
         self.xsk = xsk
         self.channel = channel
@@ -56,6 +60,8 @@ final class LaunchedProcess: NetworkFunctionProcess {
         guard pidfd >= 0 else { return }
         _ = CLinux_pidfd_send_signal(pidfd, SIGKILL)
     }
+
+    var wasKilledForMemory: Bool { groups?.hasNewMemoryKill(slot: slot) ?? false }
 
     func nextReport() throws(HandoverError) -> NFReport? { try channel.nextReport() }
 

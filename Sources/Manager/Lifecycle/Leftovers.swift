@@ -43,6 +43,10 @@ public enum Leftovers {
         let count = UserIDs.killProcesses(
             firstUser..<firstUser + (state?.slotCount ?? UInt32(Topology.Limit.slots.upperBound)))
         if count > 0 { report.lines.append("\(count) NF process\(count == 1 ? "" : "es")") }
+        for tree in state?.controlGroups ?? [] {
+            let removed = DomainGroups.remove(tree) { report.lines.append("but not all control groups: \($0)") }
+            if removed { report.lines.append("control groups \(tree.path)") }
+        }
         let pairs = try SlotDevices.removeAll(of: SlotDeviceNames(instance: instance, firstNumber: 0))
         if pairs > 0 { report.lines.append("\(pairs) slot device pair\(pairs == 1 ? "" : "s")") }
         // Programs of slots go with their devices, all in one grace period; then only those of ports are left.

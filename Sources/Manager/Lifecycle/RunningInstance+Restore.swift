@@ -13,6 +13,7 @@ extension RunningInstance {
         let users = state.firstUserID..<state.firstUserID + state.slotCount
         let count = UserIDs.killProcesses(users)
         if count > 0 { log.warning("\(count) NF processes had to be killed") }
+        groups?.remove { log.error("cannot remove control groups: \($0)") }
         let names = SlotDeviceNames(instance: options.topology.instance, firstNumber: 0)
         // Programs go with their devices, all in one grace period; taken off one by one each would wait for its own.
         attempt("remove the slots' devices") { try SlotDevices.removeAll(of: names) }

@@ -80,6 +80,7 @@ extension RunningInstance {
             executable: ZygoteProcess.executable(override: options.zygoteExecutable),
             settings: LaunchSettings(firstUserID: state.firstUserID, mtu: mtu, features: granted), loop: loop, log: log)
         self.launcher = launcher
+        launcher.groups = try makeGroups()
         for service in options.topology.services { try launcher.open(filesOf: service) }
         slots = SlotTable(
             services: options.topology.services, steering: steering, launcher: launcher, devices: devices, log: log)
@@ -101,6 +102,7 @@ extension RunningInstance {
         for event in events where !isDraining {
             switch event {
             case .removed(let index): linkRemoved(index)
+            case .filterRemoved(let index): slots.egressRemoved(index: index, at: .now)
             case .lost: compareLinks()
             }
         }

@@ -40,6 +40,7 @@ public final class RunningInstance {
     var steering: Steering?
     var slots: SlotTable!
     var launcher: ZygoteLauncher?
+    var groups: DomainGroups?
     var linkMonitor: NetlinkLinkMonitor?
     var server: ControlServer?
     private let signals: StopSignals

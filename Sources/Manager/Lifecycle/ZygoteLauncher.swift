@@ -24,6 +24,8 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     /// Told what becomes of processes; set once, before the first launch.
     unowned var slots: SlotTable!
     var onZygoteStart: (pid_t) -> Void = { _ in }
+    /// What NFs are put into; nil: they have resource limits only.
+    var groups: DomainGroups?
     private(set) var zygote: ZygoteProcess?
     private var roots: [UInt8: FileDescriptorBox] = [:]
     private var logs: [UInt8: FileDescriptorBox] = [:]
@@ -181,11 +183,14 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
                 root: roots[service.id]?.rawValue ?? -1, log: logs[service.id]?.rawValue ?? -1,
                 tap: tap?.descriptor.rawValue ?? -1))
         let userID = settings.firstUserID + slot
+        let groups = try groups?.entry(slot: slot, service: service)
         try zygote.client.spawn(
-            SpawnRequest(token: token, userID: userID, cpu: core(for: service)), channel: pair.second)
+            SpawnRequest(
+                token: token, userID: userID, cpu: core(for: service), hasUnifiedGroup: groups?.hasUnified ?? false),
+            channel: pair.second, groups: groups?.descriptors ?? [])
 
         let process = LaunchedProcess(
-            userID: userID, xsk: xsk, channel: channel, telemetry: telemetry, multiBuffer: multiBuffer, loop: loop)
+            slot: slot, groups: self.groups, userID: userID, xsk: xsk, channel: channel, telemetry: telemetry, multiBuffer: multiBuffer, loop: loop)
         try loop.watch(process.channelDescriptor) { [unowned self] _ in readProcess(token) }
         process.onClose = { [unowned self] socket in
             processes[token] = nil

@@ -29,6 +29,7 @@ struct Slot {
     /// Since when its client has had no connection.
     var quietSince: MonotonicTime?
     var hang = HangWatch()
+    var violations = ViolationWatch()
     /// Why the process was ended; nil while it lives, and when it ended by itself.
     var endCause: EndCause?
     var hasEnded = false
@@ -67,6 +68,10 @@ enum EndCause: String, CaseIterable {
     case bindFailed = "bind_failed"
     /// Somebody removed the slot's network devices.
     case deviceLost = "device_lost"
+    /// It kept sending what it may not.
+    case violation
+    /// It needed more memory than it may have.
+    case outOfMemory = "out_of_memory"
     /// Stopping the manager.
     case stopped
 

@@ -10,18 +10,28 @@ extension SlotTable {
         unbind(id)
         self[id].endCause = cause
         pools[self[id].service].countEnd(cause)
-        log(obituary(id, cause, at: now), reason)
+        let wasServing = self[id].state == .bound || self[id].state == .draining
+        log(obituary(id, cause, at: now, delays: cause == .violation && !wasServing), reason)
         process.kill()
         leaveDead(id, at: now)
     }
 
     /// A network device is gone. If a slot loses it, its NF can neither hear nor answer: another one starts, on new ones.
     func deviceRemoved(index: UInt32, at now: MonotonicTime) {
+        loseDevices(index, "its network devices were removed", at: now)
+    }
+
+    /// Somebody took the egress program off a device: what the NF sends would be checked by nobody. The devices go at once.
+    func egressRemoved(index: UInt32, at now: MonotonicTime) {
+        loseDevices(index, "its egress program was removed", at: now)
+    }
+
+    private func loseDevices(_ index: UInt32, _ reason: String, at now: MonotonicTime) {
         guard let id = slots.first(where: { $0.device?.has(index) ?? false })?.id, let device = self[id].device
         else { return }
         self[id].device = nil
         devices.remove(device)
-        end(id, .deviceLost, "its network devices were removed", at: now)
+        end(id, .deviceLost, reason, at: now)
     }
 
     /// The process is no more: the kernel said so. The zygote tells how, a moment earlier or later.
@@ -30,11 +40,12 @@ extension SlotTable {
         self[id].hasEnded = true
         guard self[id].state != .dead else { return }
         unbind(id)
-        let cause: EndCause = isDraining ? .stopped : .crashed
+        let lackedMemory = self[id].process?.wasKilledForMemory ?? false
+        let cause: EndCause = lackedMemory ? .outOfMemory : isDraining ? .stopped : .crashed
         self[id].endCause = cause
         pools[self[id].service].countEnd(cause)
         let wasServing = self[id].state == .bound || self[id].state == .draining
-        let line = obituary(id, cause, at: now, delays: !wasServing)
+        let line = obituary(id, cause, at: now, delays: !wasServing && cause != .stopped)
         if let how {
             log(line, how)
         } else {
@@ -92,7 +103,7 @@ extension SlotTable {
         var metadata: Logger.Metadata = ["cause": "\(cause.rawValue)"]
         if let pid = self[id].pid { metadata["pid"] = "\(pid)" }
         if let client = self[id].client { metadata["client"] = "\(client)" }
-        if cause.delaysNextStart || (delays && cause == .crashed) {
+        if cause.delaysNextStart || delays {
             metadata["pause"] = "\(pools[self[id].service].backOff(at: now)) ms"
         }
         let beginning = "\(name(id)): NF \(self[id].state.rawValue) ended: "
@@ -108,6 +119,7 @@ extension SlotTable {
         case .finished, .idleTimeout, .halfOpen, .stopped: .debug
         case .killed: .notice
         case .crashed, .hung, .startFailed, .startTimedOut, .bindFailed, .deviceLost: .warning
+        case .violation, .outOfMemory: .warning
         }
     }
 

@@ -89,6 +89,15 @@ public struct NFStart: ~Copyable {
     /// The device frames leave by, where it is not the socket. Call it once, before the sandbox.
     public func openTap() -> TapPort { TapPort(owning: tap) }
 
+    /// The page that the manager reads. Call it once, before the sandbox.
+    public func openTelemetry() throws(NFStartError) -> Telemetry {
+        do {
+            return try Telemetry(mapping: telemetryMemory)
+        } catch {
+            throw NFStartError("\(error)")
+        }
+    }
+
     /// The channel to the manager.
     public var channelDescriptor: CInt { manager.socket.descriptor.rawValue }
 
@@ -135,6 +144,10 @@ public struct NFStart: ~Copyable {
             try Sandbox.limit(.lockedByteCount, to: 0)
             if log < 0 { try Sandbox.limit(.fileByteCount, to: 0) }
             try Sandbox.limit(.openFiles, to: 1_024)
+            try Sandbox.limit(.stackByteCount, to: 8 << 20)
+            try Sandbox.limit(.messageQueueByteCount, to: 0)
+            // An NF has prepared everything by now; this is for its stack, and what the language needs now and then.
+            try Sandbox.limitMemory(allowance: 16 << 20)
             try Sandbox.becomeUser(userID)
             _ = try Sandbox.restrictFiles(readableDirectory: root)
             try Sandbox.install(policy)

@@ -60,8 +60,8 @@ public enum Zygote {
             guard descriptors.0.revents != 0 else { continue }
             do {
                 // The manager's end means the NFs are on their own; they need no parent.
-                guard let (request, channel) = try manager.nextRequest() else { exit(0) }
-                fork(request, channel, manager, functions, childSignal)
+                guard let (request, channel, groups) = try manager.nextRequest() else { exit(0) }
+                fork(request, channel, GroupEntry(request, groups), manager, functions, childSignal)
             } catch {
                 complain("onvm-nf: \(error)\n")
                 exit(70)
@@ -70,11 +70,12 @@ public enum Zygote {
     }
 
     private static func fork(
-        _ request: SpawnRequest, _ channel: CInt, _ manager: borrowing ZygoteServer, _ functions: [NFFunction],
-        _ childSignal: CInt
+        _ request: SpawnRequest, _ channel: CInt, _ groups: consuming GroupEntry, _ manager: borrowing ZygoteServer,
+        _ functions: [NFFunction], _ childSignal: CInt
     ) {
-        let pid = CLinux_fork()
+        let pid = groups.fork { reap(manager, childSignal) }
         if pid == 0 {
+            groups.enter(orReportTo: channel)
             closeOthers(keeping: channel)
             // The NF keeps none of the zygote's signal state.
             CLinux_unblock_signals()
