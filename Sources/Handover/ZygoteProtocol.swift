@@ -8,13 +8,16 @@ public struct SpawnRequest: Equatable, Sendable {
     public var userID: UInt32
     /// The CPU to run on, or -1 for any.
     public var cpu: Int32
+    /// Its nice value (setpriority(2)), which is its weight among NFs.
+    public var niceness: Int32
     /// The first of the control groups that come with it is a directory (version 2); the others are `tasks` files (version 1).
     public var hasUnifiedGroup: Bool
 
-    public init(token: UInt64, userID: UInt32, cpu: Int32 = -1, hasUnifiedGroup: Bool = false) {
+    public init(token: UInt64, userID: UInt32, cpu: Int32 = -1, niceness: Int32 = 0, hasUnifiedGroup: Bool = false) {
         self.token = token
         self.userID = userID
         self.cpu = cpu
+        self.niceness = niceness
         self.hasUnifiedGroup = hasUnifiedGroup
     }
 }
@@ -44,6 +47,7 @@ public struct ZygoteClient: ~Copyable {
         writer.append(request.token)
         writer.append(request.userID)
         writer.append(request.cpu)
+        writer.append(request.niceness)
         writer.append(request.hasUnifiedGroup ? 1 as UInt8 : 0)
         try socket.send(writer.bytes, descriptors: [channel.descriptor.rawValue] + groups)
     }
@@ -82,7 +86,7 @@ public struct ZygoteServer: ~Copyable {
         guard try reader.kind() == .spawn else { throw .unexpectedMessage("not a spawn request") }
         let request = SpawnRequest(
             token: try reader.integer(), userID: try reader.integer(), cpu: try reader.integer(),
-            hasUnifiedGroup: try reader.integer() as UInt8 != 0)
+            niceness: try reader.integer(), hasUnifiedGroup: try reader.integer() as UInt8 != 0)
         guard let channel = message.takeDescriptor() else { throw .missingDescriptor("channel") }
         var groups: [CInt] = []
         while let group = message.takeDescriptor() { groups.append(group) }

@@ -66,7 +66,7 @@ import XSK
         let client = ZygoteClient(pair.first)
         let server = ZygoteServer(pair.second)
         let request = SpawnRequest(
-            token: 0xFFFF_FFFF_0000_0001, userID: 1_900_000_001, cpu: -1, hasUnifiedGroup: true)
+            token: 0xFFFF_FFFF_0000_0001, userID: 1_900_000_001, cpu: -1, niceness: -7, hasUnifiedGroup: true)
         let null = try FileDescriptor(opening: "/dev/null", flags: O_WRONLY)
         let zero = try FileDescriptor(opening: "/dev/zero", flags: O_RDONLY)
         try client.spawn(request, channel: nf.second, groups: [null.rawValue, zero.rawValue])

@@ -22,9 +22,11 @@ import Testing
             ControlGroupHierarchy(version: .v2, controllers: [], mountPoint: "/cg/u", ownPath: "/cg/u"),
         ]
         let plan = plan(hierarchies)
-        #expect(plan.trees.map(\.path) == ["/cg/cpu/onvm-web", "/cg/m/a/b/onvm-web", "/cg/pids/onvm-web"])
+        #expect(plan.trees.map(\.parent) == ["/cg/cpu", "/cg/m/a/b", "/cg/pids"])
         #expect(plan.trees.map(\.controllers) == [["cpu"], ["memory"], ["pids"]])
-        #expect(plan.trees.allSatisfy { !$0.isUnified && $0.managerPath == nil && $0.turnedOn.isEmpty })
+        #expect(plan.trees.allSatisfy { !$0.isUnified && $0.prefix == "onvm-web" && $0.turnedOn.isEmpty })
+        // In the tree of the CPU the manager would count no more than one of its NFs.
+        #expect(plan.trees.map(\.managerPath) == ["/cg/cpu/onvm-web-manager", nil, nil])
         #expect(plan.missing.isEmpty)
     }
 
@@ -39,7 +41,7 @@ import Testing
         #expect(
             plan.trees == [
                 ControlGroupPlan.Tree(
-                    isUnified: true, controllers: ["cpu", "memory", "pids"], parent: "/cg", path: "/cg/onvm-web",
+                    isUnified: true, controllers: ["cpu", "memory", "pids"], parent: "/cg", prefix: "onvm-web",
                     managerPath: nil, turnedOn: ["cpu"])
             ])
         #expect(plan.missing.isEmpty)
@@ -57,7 +59,7 @@ import Testing
             plan.trees == [
                 ControlGroupPlan.Tree(
                     isUnified: true, controllers: ["cpu", "memory", "pids"], parent: "/cg/user/session",
-                    path: "/cg/user/session/onvm-web", managerPath: "/cg/user/session/onvm-web-manager",
+                    prefix: "onvm-web", managerPath: "/cg/user/session/onvm-web-manager",
                     turnedOn: ["cpu", "memory", "pids"])
             ])
     }
@@ -86,8 +88,8 @@ import Testing
     }
 
     @Test func whatIsNoGroupOfOursIsNotRemoved() {
-        for path in ["/tmp", "/sys/fs/cgroup", "/etc/onvm-x", "/tmp/onvm-x/../y"] {
-            let tree = ControlGroupPlan.Tree(isUnified: false, controllers: ["cpu"], parent: "/tmp", path: path)
+        for (parent, prefix) in [("/tmp", "onvm-x"), ("/sys/fs/cgroup/cpu", "system"), ("/sys/fs/cgroup/cpu", "onvm-x/..")] {
+            let tree = ControlGroupPlan.Tree(isUnified: false, controllers: ["cpu"], parent: parent, prefix: prefix)
             #expect(!DomainGroups.remove(tree) { Issue.record("\($0)") })
         }
     }

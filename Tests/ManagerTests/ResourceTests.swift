@@ -58,6 +58,13 @@ import Testing
         }
     }
 
+    @Test(arguments: [(100, 0), (80, 1), (125, -1), (10, 10), (1_000, -10), (1, 19), (10_000, -20)])
+    func aWeightIsANiceValue(weight: Int, niceness: Int32) {
+        var resources = Topology.Resources()
+        resources.cpuWeight = weight
+        #expect(resources.niceness == niceness)
+    }
+
     @Test func theRateReachesEgress() {
         let rate = SlotAttachment.Rate(bytesPerSecond: 5_000, burstBytes: 70_000)
         let scene = SlotScene(SlotScene.service(idle: 1, max: 1) { $0.resources.rate = rate })

@@ -24,6 +24,7 @@ final class FakeSteering: SlotSteering {
     var failsAdmit = false
     var failsPolice = false
     var violations: [UInt32: UInt64] = [:]
+    var frames: [UInt32: UInt64] = [:]
     private(set) var admitted: [UInt32: SlotAttachment] = [:]
 
     init(_ journal: Journal) { self.journal = journal }
@@ -51,6 +52,7 @@ final class FakeSteering: SlotSteering {
     func idleCount(service: UInt8) -> Int { idle[service] ?? 0 }
     func deliveredFrameCount(slot: UInt32) -> UInt64? { delivered[slot] }
     func violationCount(slot: UInt32) -> UInt64? { violations[slot] }
+    func frameCount(slot: UInt32) -> UInt64? { frames[slot] }
 }
 
 final class FakeProcess: NetworkFunctionProcess {
@@ -64,6 +66,9 @@ final class FakeProcess: NetworkFunctionProcess {
     private(set) var isClosed = false
     private(set) var isKilled = false
     var wasKilledForMemory = false
+    var processorNanoseconds: UInt64?
+    var waitedNanoseconds: UInt64 = 0
+    func setWeight(isLowered: Bool) { journal.note("\(isLowered ? "lower" : "raise") \(slot)") }
 
     init(slot: UInt32, token: UInt64, journal: Journal) {
         self.slot = slot

@@ -31,7 +31,7 @@ def take():
     own = f"onvm-{INSTANCE}"
     facts["cgroups"] = sorted(
         os.path.join(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup")
-        for name in names if (name in (own, f"{own}-manager") if SHARES_HOST else name.startswith("onvm")))
+        for name in names if (name.startswith((f"{own}.", f"{own}-manager")) if SHARES_HOST else name.startswith("onvm")))
     # Which controllers a group hands on to those in it (version 2).
     facts["cgroup controllers"] = sorted(
         f"{path}: {path.read_text().strip()}" for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")

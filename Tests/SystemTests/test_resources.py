@@ -1,6 +1,7 @@
 """What an NF may use of the host, and that one which wants more takes nothing from others."""
 
 import contextlib
+import os
 import re
 import socket
 import time
@@ -56,7 +57,7 @@ def hostile_nfs(server):
 
 @contextlib.contextmanager
 def knocks(count, first=9):
-    """SYNs of so many clients at the hostile service."""
+    """Connections of so many clients to the hostile service, which accepts them."""
     probes = []
     try:
         for number in range(first, first + count):
@@ -95,7 +96,7 @@ def test_limits_are_those_of_the_topology(platform, documents):
     for pid in pids:
         groups = process_facts.groups(pid)
         directories.add(groups["memory"])
-        assert f"/onvm-{INSTANCE}/" in str(groups["memory"])
+        assert f"/onvm-{INSTANCE}." in str(groups["memory"])
         first = next(name for name in ("memory.max", "memory.limit_in_bytes") if (groups["memory"] / name).exists())
         assert int((groups["memory"] / first).read_text()) == 96 * MIB
         assert (groups["pids"] / "pids.max").read_text() == "1\n"
@@ -134,7 +135,7 @@ def test_the_group_of_a_slot_is_kept_for_its_next_process(platform, documents):
     server.command("nf", "kill", str(first["slot"]))
     second = server.wait_until(
         lambda: next((nf for nf in server.nfs() if nf["pid"] != first["pid"]), None), 10, "another process")
-    assert f"/onvm-{INSTANCE}/{first['slot']}" in str(process_facts.groups(second["pid"])["pids"])
+    assert f"/onvm-{INSTANCE}.{first['slot']}" in str(process_facts.groups(second["pid"])["pids"])
 
 
 @pytest.mark.parametrize("attack", ["spin", "memory", "fork", "duplicate", "full-rate", "violate"])
@@ -147,6 +148,8 @@ def test_honest_clients_are_served_beside_it(start, documents, attack):
         honest_requests(documents)
     assert service(server, "web")["ended"]["crashed"] == 0
     ended = service(server, "bad")["ended"]
+    if attack == "spin":
+        server.wait_until(lambda: "a tenth of its weight until it rests" in server.tail(200), 10, "it was seen")
     if attack in ("fork", "duplicate"):
         assert ended["crashed"] > 0 and "killed by SIGSYS" in server.tail(200), ended
     elif attack == "violate":
@@ -241,10 +244,12 @@ def test_a_host_without_control_groups_is_warned_of(start, documents, tmp_path):
     hidden = ["unshare", "--mount", "sh", "-c", "umount -l /sys/fs/cgroup; exec \"$@\"", "sh"]
     report = run(*hidden, ONVM, "check").stdout
     assert re.search(r"no +control group cpu .*NFs have resource limits only: no cgroup", report), report
-    server = start(web(documents.root, idle=2), prefix=hidden)
+    server = start(web(documents.root, idle=2, extra="    cpu_weight: 50\n"), prefix=hidden)
     assert "no cpu control group: no cgroup file system is mounted" in server.tail()
     for pid in [nf["pid"] for nf in server.nfs()]:
         assert "onvm" not in str(process_facts.groups(pid)["cpu"])
         assert process_facts.limits(pid)["Max address space"][1] < 1 << 30
+        # Its weight is its nice value then.
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 3
     with Connection(source=client_address(1)) as connection:
         assert connection.fetch("/text.txt").status == 200

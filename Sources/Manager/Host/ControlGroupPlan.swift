@@ -4,14 +4,19 @@ import Linux
 /// Where on this host an instance can have control groups, and for which controllers.
 struct ControlGroupPlan: Equatable {
     /// What an instance makes in one of the host's trees; `onvm cleanup` undoes it.
+    ///
+    /// The groups of slots lie beside each other, in none of the instance's: when one group with many processes that spin is
+    /// all that wants a core for a while, Linux 6.18 lets everything else wait for seconds (seen with an instance's group, and
+    /// with the autogroup of a session, sched(7), that NFs without groups are in).
     struct Tree: Codable, Equatable {
         var isUnified: Bool
         var controllers: [String]
-        /// The group that the instance's own is made in.
+        /// The group that those of the slots are made in.
         var parent: String
-        /// The instance's group; those of its slots are in it.
-        var path: String
-        /// The group that the manager has to move to first (version 2: a group with processes has no children with limits).
+        /// What they are called: this, a dot and the number of the slot.
+        var prefix: String
+        /// A group of the manager's own. Version 2: a group with processes has no children with limits. Version 1: its weight
+        /// in the tree of the CPU, where it would count no more than one NF.
         var managerPath: String?
         /// Controllers that the parent has to hand on, and does not yet (version 2).
         var turnedOn: [String] = []
@@ -41,7 +46,8 @@ struct ControlGroupPlan: Equatable {
             guard !usable.isEmpty else { continue }
             plan.trees.append(
                 Tree(
-                    isUnified: false, controllers: usable, parent: hierarchy.ownPath, path: "\(hierarchy.ownPath)/\(name)"))
+                    isUnified: false, controllers: usable, parent: hierarchy.ownPath, prefix: name,
+                    managerPath: usable.contains("cpu") ? "\(hierarchy.ownPath)/\(name)-manager" : nil))
         }
         var rest = needed.filter { controller in !plan.trees.contains { $0.controllers.contains(controller) } }
         var reason = hierarchies.isEmpty ? "no cgroup file system is mounted" : "this kernel's cgroups do not have it"
@@ -81,7 +87,7 @@ struct ControlGroupPlan: Equatable {
             guard !usable.isEmpty else { return nil }
             let handedOn = words(read(parent + "/cgroup.subtree_control"))
             return Tree(
-                isUnified: true, controllers: usable, parent: parent, path: "\(parent)/\(name)", managerPath: managerPath,
+                isUnified: true, controllers: usable, parent: parent, prefix: name, managerPath: managerPath,
                 turnedOn: usable.filter { !handedOn.contains($0) })
         }
 

@@ -7,13 +7,15 @@ final class DomainGroups {
     /// Kills for want of memory that were seen, by slot.
     private var memoryKills: [UInt32: UInt64] = [:]
     private var made: Set<UInt32> = []
+    /// Slots whose weight is not that of their service now.
+    private var lowered: Set<UInt32> = []
 
     /// Makes the instance's groups. A tree where that is not possible is left as it was.
     /// - Parameter failed: Told what could not be done.
-    init(_ trees: [ControlGroupPlan.Tree], cores: Int, failed: (ControlGroupPlan.Tree, ControlGroupError) -> Void) {
+    init(_ trees: [ControlGroupPlan.Tree], failed: (ControlGroupPlan.Tree, ControlGroupError) -> Void) {
         self.trees = trees.filter { tree in
             do throws(ControlGroupError) {
-                try Self.make(tree, cores: cores)
+                try Self.prepare(tree)
                 return true
             } catch {
                 Self.remove(tree) { _ in }
@@ -25,22 +27,21 @@ final class DomainGroups {
 
     var controllers: Set<String> { Set(trees.flatMap(\.controllers)) }
 
-    private static func make(_ tree: ControlGroupPlan.Tree, cores: Int) throws(ControlGroupError) {
+    private static func prepare(_ tree: ControlGroupPlan.Tree) throws(ControlGroupError) {
         let parent = ControlGroup(path: tree.parent)
-        let group = ControlGroup(path: tree.path)
-        if group.exists { try group.removeTree() }
+        try removeSlots(of: tree)
         if let path = tree.managerPath {
             let manager = ControlGroup(path: path)
             try manager.make()
             try manager.set("cgroup.procs", "0")
         }
         if !tree.turnedOn.isEmpty { try parent.set("cgroup.subtree_control", list("+", tree.turnedOn)) }
-        try group.make()
-        if tree.isUnified { try group.set("cgroup.subtree_control", list("+", tree.controllers)) }
-        guard tree.controllers.contains("cpu") else { return }
-        // All NFs together count as one busy process on each core, against whatever else the host does.
-        try setWeight(100 * cores, of: group, isUnified: tree.isUnified)
+        guard let path = tree.managerPath, tree.controllers.contains("cpu") else { return }
+        try setWeight(managerWeight, of: ControlGroup(path: path), isUnified: tree.isUnified)
     }
+
+    /// Until the manager has seen what an NF does, nobody else does; it is the nice value -15 in the words of groups.
+    private static let managerWeight = 2_850
 
     private static func list(_ sign: String, _ controllers: [String]) -> String {
         controllers.map { sign + $0 }.joined(separator: " ")
@@ -76,8 +77,9 @@ final class DomainGroups {
     /// The groups are made for the first process of a slot and kept for the next ones.
     func entry(slot: UInt32, service: Topology.Service) throws -> Entry {
         if made.contains(slot) {
-            // What the process before died of is not this one's.
+            // What the process before died of is not this one's, nor is what it did with its weight.
             _ = hasNewMemoryKill(slot: slot)
+            if lowered.contains(slot) { try setWeight(slot: slot, to: service.resources.cpuWeight) }
         } else {
             for tree in trees { try make(tree, slot, service) }
             made.insert(slot)
@@ -96,7 +98,7 @@ final class DomainGroups {
     }
 
     private func group(_ tree: ControlGroupPlan.Tree, _ slot: UInt32) -> ControlGroup {
-        ControlGroup(path: tree.path).child("\(slot)")
+        ControlGroup(path: tree.parent).child("\(tree.prefix).\(slot)")
     }
 
     private func make(
@@ -140,6 +142,15 @@ final class DomainGroups {
         try group.set("memory.memsw.limit_in_bytes", "\(byteCount)", requires: false)
     }
 
+    /// - Returns: false where there is no CPU controller: then its weight is the nice value of its process.
+    @discardableResult
+    func setWeight(slot: UInt32, to weight: Int) throws(ControlGroupError) -> Bool {
+        let own = trees.filter { $0.controllers.contains("cpu") }
+        for tree in own { try Self.setWeight(weight, of: group(tree, slot), isUnified: tree.isUnified) }
+        lowered.insert(slot)
+        return !own.isEmpty
+    }
+
     /// Whether the kernel killed a process of the slot for want of memory since this was asked last.
     func hasNewMemoryKill(slot: UInt32) -> Bool {
         guard let tree = trees.first(where: { $0.controllers.contains("memory") }) else { return false }
@@ -159,17 +170,17 @@ final class DomainGroups {
     /// - Returns: Whether there was something.
     @discardableResult
     static func remove(_ tree: ControlGroupPlan.Tree, failed: (ControlGroupError) -> Void) -> Bool {
-        let group = ControlGroup(path: tree.path)
         let parent = ControlGroup(path: tree.parent)
         let manager = tree.managerPath.map { ControlGroup(path: $0) }
-        let isOurs = tree.path.hasPrefix(tree.parent + "/onvm-") && !tree.path.dropFirst(tree.parent.count + 1).contains("/")
-        guard isOurs, parent.exists, manager.map({ $0.path == group.path + "-manager" }) ?? true else { return false }
-        let wasThere = group.exists
+        let isOurs = tree.prefix.hasPrefix("onvm-") && !tree.prefix.contains("/")
+        guard isOurs, parent.exists, manager.map({ $0 == parent.child("\(tree.prefix)-manager") }) ?? true else { return false }
+        var wasThere = false
         do throws(ControlGroupError) {
-            if wasThere { try group.removeTree() }
+            wasThere = try removeSlots(of: tree)
             // Another instance may use them now (EBUSY): then they stay.
             if !tree.turnedOn.isEmpty { try? parent.set("cgroup.subtree_control", list("-", tree.turnedOn)) }
             guard let manager, manager.exists else { return wasThere }
+            wasThere = true
             for pid in (manager.text("cgroup.procs") ?? "").split(separator: "\n") {
                 try? parent.set("cgroup.procs", String(pid))
             }
@@ -178,5 +189,16 @@ final class DomainGroups {
             failed(error)
         }
         return wasThere
+    }
+
+    /// - Returns: Whether there was one.
+    @discardableResult
+    private static func removeSlots(of tree: ControlGroupPlan.Tree) throws(ControlGroupError) -> Bool {
+        let parent = ControlGroup(path: tree.parent)
+        let own = parent.children.filter { name in
+            name.hasPrefix(tree.prefix + ".") && UInt32(name.dropFirst(tree.prefix.count + 1)) != nil
+        }
+        for name in own { try parent.child(name).removeTree() }
+        return !own.isEmpty
     }
 }

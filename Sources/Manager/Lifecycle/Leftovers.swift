@@ -45,7 +45,7 @@ public enum Leftovers {
         if count > 0 { report.lines.append("\(count) NF process\(count == 1 ? "" : "es")") }
         for tree in state?.controlGroups ?? [] {
             let removed = DomainGroups.remove(tree) { report.lines.append("but not all control groups: \($0)") }
-            if removed { report.lines.append("control groups \(tree.path)") }
+            if removed { report.lines.append("control groups in \(tree.parent)") }
         }
         let pairs = try SlotDevices.removeAll(of: SlotDeviceNames(instance: instance, firstNumber: 0))
         if pairs > 0 { report.lines.append("\(pairs) slot device pair\(pairs == 1 ? "" : "s")") }

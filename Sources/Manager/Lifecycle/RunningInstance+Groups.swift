@@ -1,4 +1,3 @@
-import Glibc
 import Linux
 import Logging
 
@@ -14,7 +13,7 @@ extension RunningInstance {
         // Before they are made: a manager that is killed leaves nothing that `cleanup` does not know.
         state.controlGroups = plan.trees
         try directory.write(state)
-        let groups = DomainGroups(plan.trees, cores: max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN)))) { tree, error in
+        let groups = DomainGroups(plan.trees) { tree, error in
             let what = tree.controllers.map(Self.meaning).joined(separator: ", ")
             log.warning("NFs run without limits of their \(what): \(error)")
         }

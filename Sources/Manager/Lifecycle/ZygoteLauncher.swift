@@ -186,11 +186,12 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
         let groups = try groups?.entry(slot: slot, service: service)
         try zygote.client.spawn(
             SpawnRequest(
-                token: token, userID: userID, cpu: core(for: service), hasUnifiedGroup: groups?.hasUnified ?? false),
+                token: token, userID: userID, cpu: core(for: service), niceness: niceness(of: service),
+                hasUnifiedGroup: groups?.hasUnified ?? false),
             channel: pair.second, groups: groups?.descriptors ?? [])
 
         let process = LaunchedProcess(
-            slot: slot, groups: self.groups, userID: userID, xsk: xsk, channel: channel, telemetry: telemetry, multiBuffer: multiBuffer, loop: loop)
+            slot: slot, service: service, groups: self.groups, userID: userID, xsk: xsk, channel: channel, telemetry: telemetry, multiBuffer: multiBuffer, loop: loop)
         try loop.watch(process.channelDescriptor) { [unowned self] _ in readProcess(token) }
         process.onClose = { [unowned self] socket in
             processes[token] = nil
@@ -215,6 +216,11 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
         let turn = nextCore[service.id, default: 0]
         nextCore[service.id] = turn + 1
         return Int32(service.cores[turn % service.cores.count])
+    }
+
+    /// Where there is no CPU controller it is an NF's weight.
+    private func niceness(of service: Topology.Service) -> Int32 {
+        groups?.controllers.contains("cpu") == true ? 0 : service.resources.niceness
     }
 
     private func readProcess(_ token: UInt64) {

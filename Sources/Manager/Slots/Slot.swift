@@ -30,6 +30,7 @@ struct Slot {
     var quietSince: MonotonicTime?
     var hang = HangWatch()
     var violations = ViolationWatch()
+    var processor = ProcessorWatch()
     /// Why the process was ended; nil while it lives, and when it ended by itself.
     var endCause: EndCause?
     var hasEnded = false

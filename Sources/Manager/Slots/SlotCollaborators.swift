@@ -58,6 +58,12 @@ protocol NetworkFunctionProcess: AnyObject {
     func drain()
     /// SIGKILL.
     func kill()
+    /// Time it has been on a core, in nanoseconds; nil where it has no weight that could be lowered, and when it is gone.
+    var processorNanoseconds: UInt64? { get }
+    /// Time it was ready to run and was not, in nanoseconds.
+    var waitedNanoseconds: UInt64 { get }
+    /// Gives it a part of its weight, or all of it again.
+    func setWeight(isLowered: Bool) throws
     /// Whether the kernel killed it because it had more memory than it may. Ask once, when it has ended.
     var wasKilledForMemory: Bool { get }
     func read(_ field: TelemetryField) -> UInt64
@@ -85,6 +91,8 @@ protocol SlotSteering: AnyObject {
     func idleCount(service: UInt8) -> Int
     /// Frames put into the slot's socket; nil if it cannot be read.
     func deliveredFrameCount(slot: UInt32) -> UInt64?
+    /// Frames for the slot, and by it; nil if it cannot be read.
+    func frameCount(slot: UInt32) -> UInt64?
     /// Frames of the slot's NF that egress refused because it may not send them; nil if it cannot be read.
     func violationCount(slot: UInt32) -> UInt64?
 }

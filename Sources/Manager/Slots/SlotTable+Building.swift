@@ -65,6 +65,7 @@ extension SlotTable {
             self[id].endCause = nil
             self[id].quietSince = nil
             self[id].violations = ViolationWatch()
+            self[id].processor = ProcessorWatch()
             slotOfToken[token] = id
             transition(id, to: .starting, at: now)
         } catch {

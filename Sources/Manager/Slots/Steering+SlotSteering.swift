@@ -3,6 +3,11 @@ extension Steering: SlotSteering {
         try? slotCounters(slot).first { $0.name == "delivered" }?.value
     }
 
+    func frameCount(slot: UInt32) -> UInt64? {
+        let counters = try? slotCounters(slot)
+        return counters?.reduce(0) { ["steered", "sent"].contains($1.name) ? $0 &+ $1.value : $0 }
+    }
+
     func violationCount(slot: UInt32) -> UInt64? {
         let counters = try? slotCounters(slot)
         return counters?.reduce(0) { $1.name.hasPrefix("egress_drop_") && !Self.innocent.contains($1.name) ? $0 &+ $1.value : $0 }

@@ -1,3 +1,4 @@
+import Foundation
 import Handover
 
 extension Topology {
@@ -15,6 +16,14 @@ extension Topology {
         public var violations = 100
 
         public init() {}
+
+        /// The nice value with that weight, against 0 for 100: each step is a quarter (sched_prio_to_weight in
+        /// kernel/sched/core.c).
+        var niceness: Int32 { Self.niceness(ofWeight: Double(cpuWeight)) }
+
+        static func niceness(ofWeight weight: Double) -> Int32 {
+            Int32(max(-20, min(19, (-log(weight / 100) / log(1.25)).rounded())))
+        }
     }
 }
 

@@ -3,7 +3,7 @@ import Glibc
 import Handover
 import Linux
 
-/// How a new process gets into the control groups of its slot: before its first instruction of its own.
+/// How a new process gets its weight, and into the control groups of its slot: before its first instruction of its own.
 ///
 /// To move a process by `cgroup.procs` waits for an RCU grace period, 10 ms and more (cgroup_threadgroup_rwsem). Neither of
 /// these does: a thread that moves itself by `tasks` (version 1), and clone3(2) into a group (version 2).
@@ -11,11 +11,13 @@ struct GroupEntry: ~Copyable {
     /// A directory, or -1.
     private let unified: CInt
     private let tasks: [CInt]
+    private let niceness: CInt
     private var isMoving = false
 
     /// Owns the descriptors.
     init(_ request: SpawnRequest, _ groups: [CInt]) {
         unified = request.hasUnifiedGroup ? groups.first ?? -1 : -1
+        niceness = request.niceness
         tasks = request.hasUnifiedGroup ? Array(groups.dropFirst()) : groups
     }
 
@@ -36,6 +38,9 @@ struct GroupEntry: ~Copyable {
     /// In the child: the rest of the way. A process outside of its groups must not go on.
     func enter(orReportTo channel: CInt) {
         do throws(Errno) {
+            if niceness != 0 {
+                try Errno.check(setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness))
+            }
             for file in tasks { try Self.moveHere(file) }
             if isMoving {
                 let file = FileDescriptor(
@@ -44,7 +49,7 @@ struct GroupEntry: ~Copyable {
             }
         } catch {
             let manager = NFEnd(SequencedSocket(owning: FileDescriptor(owning: channel)))
-            manager.reportFailure("cannot enter its control group: \(error)")
+            manager.reportFailure("cannot enter its control group, or take its weight: \(error)")
             exit(70)
         }
     }
