@@ -123,7 +123,8 @@ let package = Package(
 
         // Tests. The hostile NF is a program of its own that the system tests let a manager run.
         .executableTarget(
-            name: "onvm-nf-hostile", dependencies: ["CLinux", "CStaticPIE", "Handover", "Linux", "NetworkFunction"],
+            name: "onvm-nf-hostile",
+            dependencies: ["CLinux", "CStaticPIE", "Handover", "Linux", "NetworkFunction", "NetworkFunctions"],
             path: "Tests/HostileNF", swiftSettings: swiftSettings, linkerSettings: networkFunctionProgram),
         // A TCP end over AF_XDP without manager and steering, for the system tests that hold the stack against Linux's.
         .executableTarget(

@@ -99,6 +99,12 @@ int CLinux_is_bpffs(const char *path) {
     return statfs(path, &information) == 0 && (unsigned)information.f_type == BPF_FS_MAGIC;
 }
 
+int CLinux_is_control_group(const char *path) {
+    struct statfs information;
+    if (statfs(path, &information) != 0) return 0;
+    return (unsigned)information.f_type == CGROUP_SUPER_MAGIC || (unsigned)information.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 int CLinux_probe_tap(void) {
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
     return fd < 0 ? -1 : close(fd);

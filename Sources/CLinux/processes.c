@@ -4,11 +4,13 @@
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/landlock.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/signalfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -31,6 +33,22 @@ pid_t CLinux_fork(void) { return fork(); }
 int CLinux_has_dynamic_loader(void) { return getauxval(AT_BASE) != 0; }
 int CLinux_execute(int file, char *const arguments[], char *const environment[]) {
     return (int)syscall(SYS_execveat, file, "", arguments, environment, AT_EMPTY_PATH);
+}
+
+pid_t CLinux_fork_into(int control_group) {
+    struct clone_args arguments = {
+        .flags = CLONE_INTO_CGROUP,
+        .exit_signal = SIGCHLD,
+        .cgroup = (uint64_t)control_group,
+    };
+    // The C library keeps the thread's ID where it told the kernel to clear it (set_tid_address(2)), and fork(3) has the
+    // kernel write the child's there. Without CONFIG_CHECKPOINT_RESTORE the place is not told.
+    int *thread_id = NULL;
+    if (prctl(PR_GET_TID_ADDRESS, &thread_id, 0, 0, 0) == 0 && thread_id) {
+        arguments.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+        arguments.child_tid = (uint64_t)(uintptr_t)thread_id;
+    }
+    return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
 }
 int CLinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) { return prctl(option, a, b, c, d); }
 int CLinux_pivot_root(const char *new_root, const char *put_old) { return (int)syscall(SYS_pivot_root, new_root, put_old); }
@@ -75,10 +93,25 @@ int CLinux_set_limit(enum CLinux_limit resource, uint64_t value) {
     static const __rlimit_resource_t resources[] = {
         [CLINUX_LIMIT_OPEN_FILES] = RLIMIT_NOFILE, [CLINUX_LIMIT_CORE] = RLIMIT_CORE,
         [CLINUX_LIMIT_PROCESSES] = RLIMIT_NPROC,   [CLINUX_LIMIT_FILE_SIZE] = RLIMIT_FSIZE,
-        [CLINUX_LIMIT_LOCKED] = RLIMIT_MEMLOCK,
+        [CLINUX_LIMIT_LOCKED] = RLIMIT_MEMLOCK,   [CLINUX_LIMIT_ADDRESS_SPACE] = RLIMIT_AS,
+        [CLINUX_LIMIT_DATA] = RLIMIT_DATA,        [CLINUX_LIMIT_STACK] = RLIMIT_STACK,
+        [CLINUX_LIMIT_QUEUES] = RLIMIT_MSGQUEUE,
     };
     struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
     return setrlimit(resources[resource], &limit);
+}
+
+int CLinux_page_fits(uint64_t address_space) {
+    struct rlimit before, trial;
+    if (getrlimit(RLIMIT_AS, &before) < 0) return -1;
+    trial = before;
+    trial.rlim_cur = address_space;
+    if (setrlimit(RLIMIT_AS, &trial) < 0) return -1;
+    void *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (setrlimit(RLIMIT_AS, &before) < 0) return -1;
+    if (page == MAP_FAILED) return 0;
+    munmap(page, 4096);
+    return 1;
 }
 
 int CLinux_become_user(uid_t user) { return setresgid(user, user, user) < 0 ? -1 : setresuid(user, user, user); }

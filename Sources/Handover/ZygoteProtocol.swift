@@ -8,11 +8,17 @@ public struct SpawnRequest: Equatable, Sendable {
     public var userID: UInt32
     /// The CPU to run on, or -1 for any.
     public var cpu: Int32
+    /// Its nice value (setpriority(2)), which is its weight among NFs.
+    public var niceness: Int32
+    /// The first of the control groups that come with it is a directory (version 2); the others are `tasks` files (version 1).
+    public var hasUnifiedGroup: Bool
 
-    public init(token: UInt64, userID: UInt32, cpu: Int32 = -1) {
+    public init(token: UInt64, userID: UInt32, cpu: Int32 = -1, niceness: Int32 = 0, hasUnifiedGroup: Bool = false) {
         self.token = token
         self.userID = userID
         self.cpu = cpu
+        self.niceness = niceness
+        self.hasUnifiedGroup = hasUnifiedGroup
     }
 }
 
@@ -31,13 +37,19 @@ public struct ZygoteClient: ~Copyable {
 
     public init(_ socket: consuming SequencedSocket) { self.socket = socket }
 
-    /// - Parameter channel: The NF's end of a `SequencedSocket.pair()`; the caller closes its copy afterwards.
-    public func spawn(_ request: SpawnRequest, channel: borrowing SequencedSocket) throws(Errno) {
+    /// - Parameters:
+    ///   - channel: The NF's end of a `SequencedSocket.pair()`; the caller closes its copy afterwards.
+    ///   - groups: The control groups that the process is to be in from its first instruction on.
+    public func spawn(
+        _ request: SpawnRequest, channel: borrowing SequencedSocket, groups: [CInt] = []
+    ) throws(Errno) {
         var writer = MessageWriter(kind: .spawn)
         writer.append(request.token)
         writer.append(request.userID)
         writer.append(request.cpu)
-        try socket.send(writer.bytes, descriptors: [channel.descriptor.rawValue])
+        writer.append(request.niceness)
+        writer.append(request.hasUnifiedGroup ? 1 as UInt8 : 0)
+        try socket.send(writer.bytes, descriptors: [channel.descriptor.rawValue] + groups)
     }
 
     /// The next report, or nil when none is waiting.
@@ -67,15 +79,18 @@ public struct ZygoteServer: ~Copyable {
 
     public init(_ socket: consuming SequencedSocket) { self.socket = socket }
 
-    /// Waits for the next request; nil when the manager is gone. The NF's channel belongs to the receiver.
-    public func nextRequest() throws(HandoverError) -> (SpawnRequest, channel: CInt)? {
+    /// Waits for the next request; nil when the manager is gone. The NF's channel and groups belong to the receiver.
+    public func nextRequest() throws(HandoverError) -> (SpawnRequest, channel: CInt, groups: [CInt])? {
         guard var message = try socket.receiveIfAny(waits: true, endIsNil: true) else { return nil }
         var reader = MessageReader(message.bytes)
         guard try reader.kind() == .spawn else { throw .unexpectedMessage("not a spawn request") }
         let request = SpawnRequest(
-            token: try reader.integer(), userID: try reader.integer(), cpu: try reader.integer())
+            token: try reader.integer(), userID: try reader.integer(), cpu: try reader.integer(),
+            niceness: try reader.integer(), hasUnifiedGroup: try reader.integer() as UInt8 != 0)
         guard let channel = message.takeDescriptor() else { throw .missingDescriptor("channel") }
-        return (request, channel)
+        var groups: [CInt] = []
+        while let group = message.takeDescriptor() { groups.append(group) }
+        return (request, channel, groups)
     }
 
     public func reportSpawned(token: UInt64, pid: Int32, pidfd: CInt) throws(Errno) {

@@ -38,6 +38,9 @@ public struct LinkChange: Equatable, Sendable {
     public var group: UInt32?
     /// No IPv6 link-local address of its own (IN6_ADDR_GEN_MODE_NONE).
     public var disablesIPv6AddressGeneration = false
+    /// IPv4 takes nothing in by it: a packet's source must be one that is routed back by the device (strict RFC 3704 reverse
+    /// path), ARP is not answered, nothing is forwarded (ip-sysctl.rst).
+    public var distrustsSources = false
 
     public init(index: UInt32) { self.index = index }
 }
@@ -91,12 +94,31 @@ extension NetlinkWriter {
             if let alias = change.alias { $0.attribute(Int(IFLA_IFALIAS), alias) }
             if let mtu = change.mtu { $0.attribute(Int(IFLA_MTU), mtu) }
             if let group = change.group { $0.attribute(Int(IFLA_GROUP), group) }
-            guard change.disablesIPv6AddressGeneration else { return }
-            $0.nested(Int(IFLA_AF_SPEC)) {
-                $0.nested(Int(AF_INET6)) {
-                    $0.attribute(Int(IFLA_INET6_ADDR_GEN_MODE), UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue))
+            guard change.disablesIPv6AddressGeneration || change.distrustsSources else { return }
+            $0.nested(Int(IFLA_AF_SPEC)) { $0.addressFamilies(change) }
+        }
+    }
+
+    /// IPV4_DEVCONF_… of <linux/ip.h>.
+    private enum IPv4Setting {
+        static let forwarding = 1
+        static let reversePathFilter = 8
+        static let ignoreARP = 19
+    }
+
+    private mutating func addressFamilies(_ change: LinkChange) {
+        if change.distrustsSources {
+            nested(Int(AF_INET)) {
+                $0.nested(Int(IFLA_INET_CONF)) {
+                    $0.attribute(IPv4Setting.reversePathFilter, 1 as UInt32)
+                    $0.attribute(IPv4Setting.ignoreARP, 8 as UInt32)
+                    $0.attribute(IPv4Setting.forwarding, 0 as UInt32)
                 }
             }
+        }
+        guard change.disablesIPv6AddressGeneration else { return }
+        nested(Int(AF_INET6)) {
+            $0.attribute(Int(IFLA_INET6_ADDR_GEN_MODE), UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue))
         }
     }
 

@@ -41,6 +41,7 @@ public enum Sandbox {
 
     public enum Resource: Sendable {
         case openFiles, coreByteCount, processes, fileByteCount, lockedByteCount
+        case addressSpace, dataByteCount, stackByteCount, messageQueueByteCount
 
         var identifier: CLinux_limit {
             switch self {
@@ -49,6 +50,10 @@ public enum Sandbox {
             case .processes: CLINUX_LIMIT_PROCESSES
             case .fileByteCount: CLINUX_LIMIT_FILE_SIZE
             case .lockedByteCount: CLINUX_LIMIT_LOCKED
+            case .addressSpace: CLINUX_LIMIT_ADDRESS_SPACE
+            case .dataByteCount: CLINUX_LIMIT_DATA
+            case .stackByteCount: CLINUX_LIMIT_STACK
+            case .messageQueueByteCount: CLINUX_LIMIT_QUEUES
             }
         }
     }

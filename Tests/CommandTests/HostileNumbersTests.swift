@@ -31,6 +31,10 @@ import XSK
         func run() throws {}
         func drain() {}
         func kill() {}
+        var processorNanoseconds: UInt64? { nil }
+        var waitedNanoseconds: UInt64 { 0 }
+        func setWeight(isLowered: Bool) {}
+        var wasKilledForMemory: Bool { false }
         func read(_ field: TelemetryField) -> UInt64 { telemetry[field] }
         func readCounter(_ position: Int) -> UInt64 { telemetry.counter(position) }
         func readDrop(_ position: Int) -> UInt64 { telemetry.drop(position) }

@@ -45,8 +45,8 @@ private func handOver(_ message: [UInt8], descriptors: [CInt], to role: UInt8) t
         default: return
         }
     default:
-        guard let (_, channel) = try? ZygoteServer(copy).nextRequest() else { return }
-        received = [channel]
+        guard let (_, channel, groups) = try? ZygoteServer(copy).nextRequest() else { return }
+        received = [channel] + groups
     }
     for descriptor in received { _ = close(descriptor) }
 }

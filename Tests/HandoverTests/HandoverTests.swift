@@ -69,10 +69,15 @@ import XSK
         let nf = try SequencedSocket.pair()
         let client = ZygoteClient(pair.first)
         let server = ZygoteServer(pair.second)
-        let request = SpawnRequest(token: 0xFFFF_FFFF_0000_0001, userID: 1_900_000_001, cpu: -1)
-        try client.spawn(request, channel: nf.second)
-        let (received, channel) = try #require(try server.nextRequest())
+        let request = SpawnRequest(
+            token: 0xFFFF_FFFF_0000_0001, userID: 1_900_000_001, cpu: -1, niceness: -7, hasUnifiedGroup: true)
+        let null = try FileDescriptor(opening: "/dev/null", flags: O_WRONLY)
+        let zero = try FileDescriptor(opening: "/dev/zero", flags: O_RDONLY)
+        try client.spawn(request, channel: nf.second, groups: [null.rawValue, zero.rawValue])
+        let (received, channel, groups) = try #require(try server.nextRequest())
         #expect(received == request)
+        #expect(groups.map(Self.device) == [Self.device(null.rawValue), Self.device(zero.rawValue)])
+        for group in groups { _ = close(group) }
         try server.reportSpawned(token: received.token, pid: 42, pidfd: channel)
         try server.reportExited(pid: 42, status: 9)
         try server.reportSpawnFailed(token: 3, errno: EAGAIN)
@@ -85,6 +90,12 @@ import XSK
         _ = close(channel)
         #expect(try client.nextReport() == .exited(pid: 42, status: 9))
         #expect(try client.nextReport() == .spawnFailed(token: 3, errno: EAGAIN))
+    }
+
+    private static func device(_ descriptor: CInt) -> UInt {
+        var information = stat()
+        _ = unsafe fstat(descriptor, &information)
+        return UInt(information.st_rdev)
     }
 
     /// A hostile NF may send anything; the manager must get an error, never a trap.

@@ -7,6 +7,8 @@ import NetworkFunction
 struct Forgery {
     /// Ethernet, IPv4 and TCP headers of an answer to the client's frame.
     private let proper: [UInt8]
+    /// The sequence number in the client's frame.
+    private let sequence: UInt32
 
     init(answering frame: [UInt8]) {
         var reply = [UInt8](repeating: 0, count: 54)
@@ -21,6 +23,7 @@ struct Forgery {
         let header = 14 + Int(frame[14] & 15) * 4
         reply.replaceSubrange(34..<36, with: frame[(header + 2)..<(header + 4)])
         reply.replaceSubrange(36..<38, with: frame[header..<(header + 2)])
+        sequence = frame[(header + 4)..<(header + 8)].reduce(0) { $0 << 8 | UInt32($1) }
         reply[46] = 0x50
         reply[47] = 0x10
         proper = reply
@@ -42,6 +45,29 @@ struct Forgery {
         for _ in 0..<20 {
             for frame in frames { write(header(), frame, tap) }
         }
+    }
+
+    /// Accepts the client's connection, so that it has a real client's rights from then on.
+    func sendHandshake(by tap: borrowing TapPort) {
+        var frame = proper
+        (frame[16], frame[17]) = (0, 40)
+        frame.replaceSubrange(42..<46, with: (0..<4).map { UInt8(truncatingIfNeeded: (sequence &+ 1) >> (24 - 8 * $0)) })
+        frame[47] = 0x12
+        (frame[48], frame[49]) = (0xFF, 0xFF)
+        setHeaderChecksum(&frame)
+        // RFC 9293 §3.1: addresses, protocol and length are summed, too.
+        var sum = 6 + 20
+        for index in stride(from: 26, to: 54, by: 2) { sum += Int(frame[index]) << 8 | Int(frame[index + 1]) }
+        sum = (sum & 0xFFFF) + (sum >> 16)
+        sum = ~((sum & 0xFFFF) + (sum >> 16)) & 0xFFFF
+        (frame[50], frame[51]) = (UInt8(sum >> 8), UInt8(sum & 255))
+        write([UInt8](repeating: 0, count: 10), frame, tap)
+    }
+
+    /// Large frames that may pass, as fast as the device takes them.
+    func sendProper(by tap: borrowing TapPort) {
+        let frame = make("proper", byteCount: 30_000) { _ in }
+        for _ in 0..<20 { write(header(kind: 1, headers: 54, cut: 1_448), frame, tap) }
     }
 
     /// Frames that may pass, with headers for the kernel that lie about them: nothing but the NF's own stream comes of it.

@@ -3,19 +3,23 @@ import Glibc
 import Handover
 import Linux
 import NetworkFunction
+import NetworkFunctions
 
 /// An NF that somebody took over: it tries everything an isolated NF must not be able to do. The system tests run it
 /// (`onvm run --nf-program onvm-nf-hostile`, `nf: hostile`, option `attack: NAME`) and watch that nothing comes of it.
 @main enum HostileNF {
     static func main() {
         Trial.runIfAsked()
-        Zygote.main(functions: [NFFunction(name: "hostile", run: run)])
+        // The honest one is the neighbour that must not suffer.
+        Zygote.main(functions: [NFFunction(name: "hostile", run: run), .service(WebServer.self)])
     }
 
     private static func run(_ start: consuming NFStart) throws(NFStartError) -> RunResult {
         let attack = start.grant.configuration.split(separator: "\n").first { $0.hasPrefix("attack=") }?.dropFirst(7)
         var port = try start.openPort()
         let tap = start.openTap()
+        if attack == "early" { EarlyFrames.send(by: tap) }
+        let greed = try Greed(start)
         let (logDescriptor, writesDiary) = (start.logDescriptor, start.grant.slot % 2 == 0)
         let words = Words(channel: start.channelDescriptor, telemetry: try start.openTelemetry())
         try start.enterSandbox(socket: port.rawDescriptor) { policy in
@@ -43,6 +47,7 @@ import NetworkFunction
         case "log" where writesDiary: Diary.write(to: logDescriptor)
         case "log": LogFlood.run(logDescriptor)
         case "crash": unsafe crash()
+        case let attack? where Greed.attacks.contains(attack): greed.run(attack, answering: frame, by: tap)
         case let call?: makeCall(call, tap.descriptor)
         case nil: throw NFStartError("option attack is missing")
         }
@@ -65,6 +70,7 @@ import NetworkFunction
     /// One system call that is on no allow-list; the kernel kills the process for it.
     private static func makeCall(_ name: Substring, _ tap: CInt) {
         switch name {
+        case "duplicate": while dup(2) >= 0 {}
         case "open": _ = unsafe open("/etc/passwd", O_RDONLY)
         case "socket": _ = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         case "fork": _ = CLinux_fork()

@@ -109,3 +109,49 @@ func inNewNetworkNamespace(_ body: @escaping @Sendable () throws -> Void) throws
         }
     }
 }
+
+/// Needs root.
+@Suite struct NetlinkLinkMonitorTests {
+    @Test func hearsWhatIsRemovedAndNothingElse() throws {
+        try inNewNetworkNamespace {
+            let monitor = try NetlinkLinkMonitor()
+            var netlink = try NetlinkSocket()
+            let pair = VethPair(host: "onvm0h", networkFunction: "onvm0n", mtu: 1500, group: 77)
+            let indices = try netlink.createVethPairs([pair])[0]
+            var up = LinkChange(index: indices.host)
+            up.isUp = true
+            try netlink.change([up])
+            try netlink.setPacketFIFO(index: indices.host, packetLimit: 64)
+            #expect(monitor.events().isEmpty)
+            try Self.tc("qdisc", "add", "dev", "onvm0h", "clsact")
+            try Self.tc(
+                "filter", "add", "dev", "onvm0h", "ingress", "prio", "1", "bpf", "bytecode", "1,6 0 0 0,")
+            #expect(monitor.events().isEmpty)
+            try Self.tc("filter", "del", "dev", "onvm0h", "ingress", "prio", "1")
+            #expect(Set(Self.lost(monitor.events())) == [indices.host])
+            try Self.tc("qdisc", "del", "dev", "onvm0h", "clsact")
+            #expect(Set(Self.lost(monitor.events())) == [indices.host])
+            // Another queueing discipline polices nothing.
+            try Self.tc("qdisc", "del", "dev", "onvm0h", "root")
+            #expect(monitor.events().isEmpty)
+            try netlink.deleteLinks(indices: [indices.host])
+            let removed = monitor.events().compactMap { if case .removed(let index) = $0 { index } else { nil } }
+            #expect(Set(removed) == [indices.host, indices.networkFunction])
+        }
+    }
+
+    private static func lost(_ events: [NetlinkLinkMonitor.Event]) -> [UInt32] {
+        events.compactMap { if case .filterRemoved(let index) = $0 { index } else { nil } }
+    }
+
+    /// tc(8) in the namespace of the calling thread.
+    private static func tc(_ arguments: String...) throws {
+        var words = unsafe (["tc"] + arguments).map { unsafe strdup($0) } + [nil]
+        defer { for index in unsafe words.indices { unsafe free(words[index]) } }
+        var pid: pid_t = 0
+        try #require(unsafe posix_spawnp(&pid, "tc", nil, nil, &words, environ) == 0)
+        var status: CInt = 0
+        while unsafe waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        try #require(status == 0, "tc \(arguments.joined(separator: " "))")
+    }
+}

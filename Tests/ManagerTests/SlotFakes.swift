@@ -22,10 +22,19 @@ final class FakeSteering: SlotSteering {
     var delivered: [UInt32: UInt64] = [:]
     var shareTables: [UInt8: [UInt32]] = [:]
     var failsAdmit = false
+    var failsPolice = false
+    var violations: [UInt32: UInt64] = [:]
+    var frames: [UInt32: UInt64] = [:]
+    private(set) var admitted: [UInt32: SlotAttachment] = [:]
 
     init(_ journal: Journal) { self.journal = journal }
 
+    func police(_ slot: SlotAttachment) throws {
+        if failsPolice { throw HostError("no program") }
+        journal.note("police \(slot.slot)")
+    }
     func admit(_ slot: SlotAttachment) throws {
+        admitted[slot.slot] = slot
         if failsAdmit { throw HostError("no room in the map") }
         journal.note("admit \(slot.slot)")
     }
@@ -43,6 +52,8 @@ final class FakeSteering: SlotSteering {
     func binding(of slot: UInt32) -> SlotBinding? { bindings[slot] }
     func idleCount(service: UInt8) -> Int { idle[service] ?? 0 }
     func deliveredFrameCount(slot: UInt32) -> UInt64? { delivered[slot] }
+    func violationCount(slot: UInt32) -> UInt64? { violations[slot] }
+    func frameCount(slot: UInt32) -> UInt64? { frames[slot] }
 }
 
 final class FakeProcess: NetworkFunctionProcess {
@@ -55,6 +66,10 @@ final class FakeProcess: NetworkFunctionProcess {
     var bindError: Errno?
     private(set) var isClosed = false
     private(set) var isKilled = false
+    var wasKilledForMemory = false
+    var processorNanoseconds: UInt64?
+    var waitedNanoseconds: UInt64 = 0
+    func setWeight(isLowered: Bool) { journal.note("\(isLowered ? "lower" : "raise") \(slot)") }
 
     init(slot: UInt32, token: UInt64, journal: Journal) {
         self.slot = slot
@@ -120,6 +135,10 @@ final class FakeDevices: SlotDeviceMaker {
         if let failure { throw failure }
         for slot in slots { journal.note("create \(slot)") }
         return slots.map { SlotDevice(hostIndex: $0 * 2 + 10, nfIndex: $0 * 2 + 11) }
+    }
+
+    func bringUp(_ devices: [UInt32: SlotDevice]) throws {
+        for slot in devices.keys.sorted() { journal.note("bring up \(slot)") }
     }
 
     func remove(_ device: SlotDevice) { journal.note("remove devices \(device.hostIndex) and \(device.nfIndex)") }

@@ -8,7 +8,7 @@ import Testing
     @Test func startsInTheOrderOfTheDesign() {
         let scene = SlotScene(SlotScene.service(idle: 1, max: 2))
         scene.advance()
-        #expect(scene.journal.take() == ["create 0", "launch 0"])
+        #expect(scene.journal.take() == ["create 0", "police 0", "bring up 0", "launch 0"])
         #expect(scene.state(0) == .starting)
         scene.spawn(0)
         #expect(scene.state(0) == .handingOver)

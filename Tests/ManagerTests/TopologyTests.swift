@@ -132,7 +132,7 @@ struct FakeTopologyHost: TopologyHost {
         ),
         (
             "unknown service key", head + service + ", idel: 3}",
-            #"3:45: unknown key "idel" in a service (did you mean idle?), expected one of name, id, nf, listen, isolation, idle, max, overflow, share_limit, idle_timeout, ipv6_prefix, prefix_limit, address_limit, half_open_limit, return, transmit, umem, cores, options"#
+            #"3:45: unknown key "idel" in a service (did you mean idle?), expected one of name, id, nf, listen, isolation, idle, max, overflow, share_limit, idle_timeout, ipv6_prefix, prefix_limit, address_limit, half_open_limit, return, transmit, umem, cores, options, cpu_weight, cpu_limit, memory, rate, burst, violations"#
         ),
         ("duplicate key", head + service + ", nf: x}", #"3:17: duplicate key "nf", expected each key once"#),
         (

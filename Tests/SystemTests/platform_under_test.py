@@ -88,6 +88,9 @@ class Onvm:
         """The NFs that have a process."""
         return [nf for nf in self.status()["nfs"] if nf.get("pid")]
 
+    def nf_of_pid(self, pid):
+        return next((nf for nf in self.nfs() if nf["pid"] == pid), {})
+
     def nf_of(self, client):
         """The NF bound to a client address, or None."""
         return next((nf for nf in self.nfs() if client_of(nf) == client), None)

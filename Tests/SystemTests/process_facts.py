@@ -71,6 +71,37 @@ def session(leader):
     return [pid for pid, _, number in _living() if number == leader and pid != leader]
 
 
+def resident_bytes(pid):
+    return int(status(pid)["VmRSS"][0]) * 1024
+
+
+def limits(pid):
+    """/proc/PID/limits: {name: (soft, hard)}, None for unlimited."""
+    found = {}
+    for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]:
+        name, soft, hard = re.match(r"(.+?)\s{2,}(\S+)\s+(\S+)", line).groups()
+        found[name] = tuple(None if value == "unlimited" else int(value) for value in (soft, hard))
+    return found
+
+
+def groups(pid):
+    """The directories of a process's control groups by controller; {} where there are none."""
+    mounts = [line.split() for line in open("/proc/self/mountinfo")]
+    found = {}
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        for mount in mounts:
+            kind, options = mount[mount.index("-") + 1], mount[-1].split(",")
+            if kind == "cgroup2" and not controllers or kind == "cgroup" and controllers and set(
+                    controllers.split(",")) <= set(options):
+                directory = pathlib.Path(mount[4] + path.removeprefix(mount[3].rstrip("/")))
+                names = (directory / "cgroup.controllers").read_text().split() if not controllers else (
+                    controllers.split(","))
+                found.update({name: directory for name in names})
+                break
+    return found
+
+
 def namespace(pid, kind):
     return os.readlink(f"/proc/{pid}/ns/{kind}")
 

@@ -28,9 +28,14 @@ def take():
     facts["mounts"] = sorted(
         f"{fields[1]} {fields[2]}" for fields in map(str.split, open("/proc/self/mounts"))
         if not fields[1].startswith("/run/netns") and not (SHARES_HOST and fields[1] == "/sys/fs/bpf"))
+    own = f"onvm-{INSTANCE}"
     facts["cgroups"] = sorted(
-        str(path) for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/unified")
-        for path in pathlib.Path(base).glob("onvm*"))
+        os.path.join(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup")
+        for name in names if (name.startswith((f"{own}.", f"{own}-manager")) if SHARES_HOST else name.startswith("onvm")))
+    # Which controllers a group hands on to those in it (version 2).
+    facts["cgroup controllers"] = sorted(
+        f"{path}: {path.read_text().strip()}" for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
+        for path in pathlib.Path(base).glob("cgroup.subtree_control"))
     facts["eBPF programs"] = sorted(
         program.get("name", "") for program in json.loads(run("bpftool", "-j", "prog", "show").stdout or "[]")
         if program.get("name") in ("steer", "deliver", "egress") and not SHARES_HOST)

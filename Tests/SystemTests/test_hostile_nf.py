@@ -27,7 +27,8 @@ def hostile(bed, tmp_path, documents):
         server = Onvm(tmp_path)
         servers.append(server)
         topology = web(documents.root, idle=2, options={"attack": attack}).replace(
-            "nf: web-server", f"nf: hostile\n    transmit: {transmit}")
+            # What gets through is asked here, not for how long it may try.
+            "nf: web-server", f"nf: hostile\n    transmit: {transmit}\n    violations: 1000000")
         server.start(topology, arguments=("--nf-program", HOSTILE))
         return server
 

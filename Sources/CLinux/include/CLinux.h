@@ -42,6 +42,9 @@ pid_t CLinux_fork(void);
 int CLinux_has_dynamic_loader(void);
 /// execveat(2) of the open file itself (AT_EMPTY_PATH); returns only on failure.
 int CLinux_execute(int file, char *const arguments[], char *const environment[]);
+/// fork(2) whose child begins in the control group (version 2) with this directory: clone3(2), CLONE_INTO_CGROUP. Call it
+/// from a single-threaded process only. The child runs none of what pthread_atfork(3) registered.
+pid_t CLinux_fork_into(int control_group);
 /// prctl(2) is variadic.
 int CLinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 /// pivot_root(2) has no wrapper.
@@ -81,8 +84,14 @@ enum CLinux_limit {
     CLINUX_LIMIT_PROCESSES,
     CLINUX_LIMIT_FILE_SIZE,
     CLINUX_LIMIT_LOCKED,
+    CLINUX_LIMIT_ADDRESS_SPACE,
+    CLINUX_LIMIT_DATA,
+    CLINUX_LIMIT_STACK,
+    CLINUX_LIMIT_QUEUES,
 };
 int CLinux_set_limit(enum CLinux_limit resource, uint64_t value);
+/// Whether one more page could be mapped if this were the limit of the address space (RLIMIT_AS). It is as before after the call.
+int CLinux_page_fits(uint64_t address_space);
 /// setresgid(2) and setresuid(2), all three IDs each; both need _GNU_SOURCE.
 int CLinux_become_user(uid_t user);
 /// Empties the signal mask.

@@ -47,6 +47,8 @@ const char *CLinux_signal_name(int signal);
 int CLinux_probe_tcx(void);
 /// Whether a BPF file system is mounted at `path` (statfs(2)).
 int CLinux_is_bpffs(const char *path);
+/// Whether `path` is a directory of a cgroup file system of either version (statfs(2)).
+int CLinux_is_control_group(const char *path);
 
 /// Makes a TAP device `name` whose frames carry a struct virtio_net_hdr of 10 bytes in the host's byte order
 /// (TUNSETIFF with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR), and the descriptor that is its one end, non-blocking. Frames

@@ -20,9 +20,21 @@ public struct HostReport {
         } else {
             lines.append("  What the kernel can do is found out by trying, which takes these capabilities.")
         }
+        lines.append(groupRow())
         lines += ["", "Its Ethernet devices:"]
         lines += try devices(multiBuffer: features?.multiBuffer)
         return HostReport(text: lines.joined(separator: "\n"))
+    }
+
+    private static func groupRow() -> String {
+        let plan = ControlGroupPlan.find(instance: "check")
+        let usable = ControlGroupPlan.needed.filter { plan.missing[$0] == nil }
+        guard let (controller, reason) = plan.missing.min(by: { $0.key < $1.key }) else {
+            let version = plan.trees.allSatisfy(\.isUnified) ? "version 2" : "version 1"
+            return row("yes", "control groups (\(version))", "an NF has its share of the CPU and a limit of memory")
+        }
+        let has = usable.isEmpty ? "" : " beside \(usable.joined(separator: ", "))"
+        return row("no", "control group \(controller)\(has)", "NFs have resource limits only: \(reason)")
     }
 
     private static func row(_ answer: String, _ name: String, _ effect: String) -> String {

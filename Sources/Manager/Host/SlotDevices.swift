@@ -61,7 +61,6 @@ final class SlotDevices: SlotDeviceMaker {
         do {
             for pair in pairs { try prepare(pair, sends: !hasTap) }
             try netlink.change(indices.flatMap { [change($0.host), change($0.networkFunction)] })
-            for (pair, index) in zip(pairs, indices) { finish(pair, index, sends: !hasTap) }
         } catch {
             try? netlink.deleteLinks(indices: indices.map(\.host))
             throw error
@@ -99,6 +98,16 @@ final class SlotDevices: SlotDeviceMaker {
         return indices.host
     }
 
+    func bringUp(_ devices: [UInt32: SlotDevice]) throws {
+        try netlink.change(
+            devices.values.flatMap(\.indices).map {
+                var change = LinkChange(index: $0)
+                change.isUp = true
+                return change
+            })
+        for (slot, device) in devices { finish(slot, device) }
+    }
+
     /// What it makes goes with the last descriptor, so a failure needs no clean-up.
     private func makeTap(_ slot: UInt32) throws -> SlotTap {
         let name = names.tap(slot)
@@ -118,7 +127,7 @@ final class SlotDevices: SlotDeviceMaker {
 
     func remove(_ device: SlotDevice) { try? netlink.deleteLinks(indices: device.indices) }
 
-    /// While the devices are down: nothing of the host's own must leave by them once they are up.
+    /// Before the devices are up: nothing of the host's own must leave by them once they are up.
     private func prepare(_ pair: VethPair, sends: Bool) throws {
         if hasIPv6 {
             for device in [pair.host, pair.networkFunction] {
@@ -133,24 +142,27 @@ final class SlotDevices: SlotDeviceMaker {
 
     private func change(_ index: UInt32) -> LinkChange {
         var change = LinkChange(index: index)
-        change.isUp = true
         change.alias = names.alias
+        change.distrustsSources = true
         change.disablesIPv6AddressGeneration = hasIPv6
         return change
     }
 
     /// What needs devices that are up. These only make NFs faster, so a refusal is not an error.
-    private func finish(_ pair: VethPair, _ indices: VethIndices, sends: Bool) {
-        if settings.queueLimit > 0, sends {
-            try? netlink.setPacketFIFO(index: indices.networkFunction, packetLimit: settings.queueLimit)
+    private func finish(_ slot: UInt32, _ device: SlotDevice) {
+        // The rest is for what an NF sends by its socket.
+        guard device.tap == nil else { return }
+        if settings.queueLimit > 0 {
+            try? netlink.setPacketFIFO(index: device.nfIndex, packetLimit: settings.queueLimit)
         }
-        guard settings.hostPollsInThread, sends, let sysfs else { return }
-        let path = "class/net/\(pair.host)/threaded"
+        guard settings.hostPollsInThread, let sysfs else { return }
+        let name = names.host(slot)
+        let path = "class/net/\(name)/threaded"
         let file = unsafe openat(sysfs.rawValue, path, O_WRONLY | O_CLOEXEC)
         guard file >= 0 else { return }
         let descriptor = FileDescriptor(owning: file)
         if unsafe write(descriptor.rawValue, "1", 1) != 1 {
-            log.debug("\(pair.host): no kernel thread for polling: \(Errno.current)")
+            log.debug("\(name): no kernel thread for polling: \(Errno.current)")
         }
     }
 

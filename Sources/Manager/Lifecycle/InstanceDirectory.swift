@@ -159,4 +159,5 @@ struct InstanceState: Codable, Equatable {
     var ports: [String]
     var bpffsWasMounted: Bool
     var changedFeatures: [ChangedFeatures]
+    var controlGroups: [ControlGroupPlan.Tree]?
 }

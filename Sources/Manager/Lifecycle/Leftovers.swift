@@ -79,9 +79,14 @@ public enum Leftovers {
 
     private static func endProcesses(_ state: InstanceState, _ report: inout Report) {
         for zygote in state.zygotes where zygote.kill() { report.lines.append("zygote \(zygote.pid)") }
-        guard let users = state.users else { return }
-        let count = OrphanedFunctions(zygotes: state.zygotes, users: users).end()
-        if count > 0 { report.lines.append("\(count) NF process\(count == 1 ? "" : "es")") }
+        if let users = state.users {
+            let count = OrphanedFunctions(zygotes: state.zygotes, users: users).end()
+            if count > 0 { report.lines.append("\(count) NF process\(count == 1 ? "" : "es")") }
+        }
+        for tree in state.controlGroups ?? [] {
+            let removed = DomainGroups.remove(tree) { report.lines.append("but not all control groups: \($0)") }
+            if removed { report.lines.append("control groups in \(tree.parent)") }
+        }
     }
 
     /// What is in the network namespace of the instance.

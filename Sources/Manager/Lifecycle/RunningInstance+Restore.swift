@@ -14,6 +14,7 @@ extension RunningInstance {
             let count = OrphanedFunctions(zygotes: state.zygotes, users: users).end()
             if count > 0 { log.warning("\(count) NF processes had to be killed") }
         }
+        groups?.remove { log.error("cannot remove control groups: \($0)") }
         let names = SlotDeviceNames(instance: options.topology.instance, users: state.users, firstNumber: 0)
         // Programs go with their devices, all in one grace period; taken off one by one each would wait for its own.
         attempt("remove the slots' devices") { try SlotDevices.removeAll(of: names) }

@@ -85,6 +85,7 @@ extension RunningInstance {
             settings: LaunchSettings(firstUserID: users.first, mtu: mtu, features: granted), logs: logs, loop: loop,
             log: log)
         self.launcher = launcher
+        launcher.groups = try makeGroups()
         for service in options.topology.services { try launcher.open(filesOf: service) }
         slots = SlotTable(
             services: options.topology.services, steering: steering, launcher: launcher, devices: devices, log: log)
@@ -105,6 +106,7 @@ extension RunningInstance {
         for event in events where !isDraining {
             switch event {
             case .removed(let index): linkRemoved(index)
+            case .filterRemoved(let index): slots.egressRemoved(index: index, at: .now)
             case .addressesChanged: readAddresses()
             case .lost:
                 compareLinks()

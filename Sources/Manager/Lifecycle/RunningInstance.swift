@@ -42,6 +42,7 @@ public final class RunningInstance {
     var slots: SlotTable!
     var launcher: ZygoteLauncher?
     var logs: LogSinks?
+    var groups: DomainGroups?
     var linkMonitor: NetlinkLinkMonitor?
     var server: ControlServer?
     private let signals: StopSignals

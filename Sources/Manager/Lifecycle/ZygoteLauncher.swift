@@ -26,6 +26,8 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
     /// Told what becomes of processes; set once, before the first launch.
     unowned var slots: SlotTable!
     var onZygoteStart: (pid_t) -> Void = { _ in }
+    /// What NFs are put into; nil: they have resource limits only.
+    var groups: DomainGroups?
     private(set) var zygote: ZygoteProcess?
     private var roots: [UInt8: FileDescriptorBox] = [:]
     private var processes: [UInt64: LaunchedProcess] = [:]
@@ -187,12 +189,16 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
                 tap: tap?.descriptor.rawValue ?? -1, errors: pipes.errorsDescriptor))
         pipes.closeWriteEnds()
         let userID = settings.firstUserID + slot
+        let groups = try groups?.entry(slot: slot, service: service)
         try zygote.client.spawn(
-            SpawnRequest(token: token, userID: userID, cpu: core(for: service)), channel: pair.second)
+            SpawnRequest(
+                token: token, userID: userID, cpu: core(for: service), niceness: niceness(of: service),
+                hasUnifiedGroup: groups?.hasUnified ?? false),
+            channel: pair.second, groups: groups?.descriptors ?? [])
 
         let process = LaunchedProcess(
-            userID: userID, xsk: xsk, channel: channel, telemetry: telemetry, logs: pipes,
-            multiBuffer: multiBuffer, loop: loop)
+            slot: slot, service: service, groups: self.groups, userID: userID, xsk: xsk, channel: channel,
+            telemetry: telemetry, logs: pipes, multiBuffer: multiBuffer, loop: loop)
         try loop.watch(process.channelDescriptor) { [unowned self] _ in readProcess(token) }
         process.onClose = { [unowned self] socket in
             processes[token] = nil
@@ -217,6 +223,11 @@ final class ZygoteLauncher: NetworkFunctionLauncher {
         let turn = nextCore[service.id, default: 0]
         nextCore[service.id] = turn + 1
         return Int32(service.cores[turn % service.cores.count])
+    }
+
+    /// Where there is no CPU controller it is an NF's weight.
+    private func niceness(of service: Topology.Service) -> Int32 {
+        groups?.controllers.contains("cpu") == true ? 0 : service.resources.niceness
     }
 
     private func readProcess(_ token: UInt64) {

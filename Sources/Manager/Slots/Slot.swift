@@ -29,6 +29,8 @@ struct Slot {
     /// Since when its client has had no connection.
     var quietSince: MonotonicTime?
     var hang = HangWatch()
+    var violations = ViolationWatch()
+    var processor = ProcessorWatch()
     /// Why the process was ended; nil while it lives, and when it ended by itself.
     var endCause: EndCause?
     var hasEnded = false
@@ -67,12 +69,14 @@ enum EndCause: String, CaseIterable {
     case startFailed = "start_failed"
     /// It ran, and said that it cannot go on.
     case failed
-    /// It did what no NF does: it was taken over, or is broken.
+    /// It said to the manager, or kept sending, what no NF may: it was taken over, or is broken.
     case violation
     case startTimedOut = "start_timed_out"
     case bindFailed = "bind_failed"
     /// Somebody removed the slot's network devices.
     case deviceLost = "device_lost"
+    /// It needed more memory than it may have.
+    case outOfMemory = "out_of_memory"
     /// Stopping the manager.
     case stopped
 
@@ -88,7 +92,7 @@ enum EndCause: String, CaseIterable {
     /// the next.
     var isOwnDoing: Bool {
         switch self {
-        case .crashed, .failed, .violation: true
+        case .crashed, .failed, .violation, .outOfMemory: true
         default: false
         }
     }

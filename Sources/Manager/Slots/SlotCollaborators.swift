@@ -26,9 +26,11 @@ final class SlotTap: Equatable {
     static func == (left: SlotTap, right: SlotTap) -> Bool { left === right }
 }
 
-/// Makes slots' devices; all are up when `create` returns.
+/// Makes slots' devices. They stay down, so that nothing can pass, until somebody polices them.
 protocol SlotDeviceMaker: AnyObject {
     func create(slots: [UInt32], sendBy: Topology.Transmit) throws -> [SlotDevice]
+    /// After `SlotSteering.police`: from now on an NF that has one can send by it. By slot.
+    func bringUp(_ devices: [UInt32: SlotDevice]) throws
     /// Removes what is left of a slot that lost one of its devices.
     func remove(_ device: SlotDevice)
 }
@@ -56,6 +58,14 @@ protocol NetworkFunctionProcess: AnyObject {
     func drain()
     /// SIGKILL.
     func kill()
+    /// Time it has been on a core, in nanoseconds; nil where it has no weight that could be lowered, and when it is gone.
+    var processorNanoseconds: UInt64? { get }
+    /// Time it was ready to run and was not, in nanoseconds.
+    var waitedNanoseconds: UInt64 { get }
+    /// Gives it a part of its weight, or all of it again.
+    func setWeight(isLowered: Bool) throws
+    /// Whether the kernel killed it because it had more memory than it may. Ask once, when it has ended.
+    var wasKilledForMemory: Bool { get }
     func read(_ field: TelemetryField) -> UInt64
     /// What its TCP stack counted: codes of `TCPVocabulary.counters` and `.drops`.
     func readCounter(_ position: Int) -> UInt64
@@ -70,6 +80,8 @@ protocol NetworkFunctionProcess: AnyObject {
 
 /// The part of `Steering` that slots need.
 protocol SlotSteering: AnyObject {
+    /// Attaches the programs to a slot's devices, which are down. Until `offer` they drop everything.
+    func police(_ slot: SlotAttachment) throws
     func admit(_ slot: SlotAttachment) throws
     func offer(slot: UInt32, service: UInt8) throws
     func unbind(slot: UInt32) throws
@@ -81,4 +93,8 @@ protocol SlotSteering: AnyObject {
     func idleCount(service: UInt8) -> Int
     /// Frames put into the slot's socket; nil if it cannot be read.
     func deliveredFrameCount(slot: UInt32) -> UInt64?
+    /// Frames for the slot, and by it; nil if it cannot be read.
+    func frameCount(slot: UInt32) -> UInt64?
+    /// Frames of the slot's NF that egress refused because it may not send them; nil if it cannot be read.
+    func violationCount(slot: UInt32) -> UInt64?
 }

@@ -23,16 +23,35 @@ extension SlotTable {
         for id in ids { transition(id, to: .creating, at: now) }
         let missing = ids.filter { self[$0].device == nil }
         do {
-            if !missing.isEmpty {
-                // The chosen slots are of one service.
-                let made = try devices.create(slots: missing, sendBy: pool(of: missing[0]).service.transmit)
-                for (id, device) in zip(missing, made) { self[id].device = device }
-            }
+            if !missing.isEmpty { try makeDevices(missing) }
         } catch {
             for id in ids { fail(id, "cannot make the slot's devices: \(error)", at: now) }
             return
         }
         for id in ids { launch(id, at: now) }
+    }
+
+    /// Nothing that can send exists before its policy: devices are made down, policed, brought up, and only then handed over.
+    private func makeDevices(_ ids: [UInt32]) throws {
+        // The chosen slots are of one service.
+        let service = pool(of: ids[0]).service
+        let made = try devices.create(slots: ids, sendBy: service.transmit)
+        do {
+            for (id, device) in zip(ids, made) { try steering.police(attachment(id, service, device, socket: nil)) }
+            try devices.bringUp(Dictionary(uniqueKeysWithValues: zip(ids, made)))
+        } catch {
+            made.forEach(devices.remove)
+            throw error
+        }
+        for (id, device) in zip(ids, made) { self[id].device = device }
+    }
+
+    private func attachment(
+        _ id: UInt32, _ service: Topology.Service, _ device: SlotDevice, socket: CInt?
+    ) -> SlotAttachment {
+        SlotAttachment(
+            slot: id, service: service.id, hostIndex: device.hostIndex, nfIndex: device.nfIndex,
+            tapIndex: device.tap?.index, socket: socket, rate: service.resources.rate)
     }
 
     private func launch(_ id: UInt32, at now: MonotonicTime) {
@@ -45,6 +64,8 @@ extension SlotTable {
             self[id].hasEnded = false
             self[id].endCause = nil
             self[id].quietSince = nil
+            self[id].violations = ViolationWatch()
+            self[id].processor = ProcessorWatch()
             slotOfToken[token] = id
             transition(id, to: .starting, at: now)
         } catch {
@@ -84,11 +105,10 @@ extension SlotTable {
     {
         let service = pool(of: id).service
         do {
-            try steering.admit(
-                SlotAttachment(
-                    slot: id, service: service.id, hostIndex: device.hostIndex, nfIndex: device.nfIndex,
-                    tapIndex: device.tap?.index, socket: process.socket))
+            try steering.admit(attachment(id, service, device, socket: process.socket))
             self[id].isAdmitted = true
+            // Its counters start from zero now.
+            self[id].violations = ViolationWatch(countedBefore: 0)
             self[id].hang = HangWatch(deliveredBefore: steering.deliveredFrameCount(slot: id) ?? 0)
             try process.run()
             try steering.offer(slot: id, service: service.id)

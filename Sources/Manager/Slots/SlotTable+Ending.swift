@@ -18,11 +18,20 @@ extension SlotTable {
 
     /// A network device is gone. If a slot loses it, its NF can neither hear nor answer: another one starts, on new ones.
     func deviceRemoved(index: UInt32, at now: MonotonicTime) {
+        loseDevices(index, "its network devices were removed", at: now)
+    }
+
+    /// Somebody took the egress program off a device: what the NF sends would be checked by nobody. The devices go at once.
+    func egressRemoved(index: UInt32, at now: MonotonicTime) {
+        loseDevices(index, "its egress program was removed", at: now)
+    }
+
+    private func loseDevices(_ index: UInt32, _ reason: String, at now: MonotonicTime) {
         guard let id = slots.first(where: { $0.device?.has(index) ?? false })?.id, let device = self[id].device
         else { return }
         self[id].device = nil
         devices.remove(device)
-        end(id, .deviceLost, "its network devices were removed", at: now)
+        end(id, .deviceLost, reason, at: now)
     }
 
     /// The process is no more: the kernel said so. The zygote tells how, a moment earlier or later.
@@ -31,7 +40,8 @@ extension SlotTable {
         self[id].hasEnded = true
         guard self[id].state != .dead else { return }
         let delays = !mayHaveHadClient(id)
-        let cause: EndCause = isDraining ? .stopped : .crashed
+        let lackedMemory = self[id].process?.wasKilledForMemory ?? false
+        let cause: EndCause = lackedMemory ? .outOfMemory : isDraining ? .stopped : .crashed
         let pause = letGo(id, cause, at: now)
         self[id].endCause = cause
         pools[self[id].service].countEnd(cause)
@@ -121,7 +131,8 @@ extension SlotTable {
         switch cause {
         case .finished, .idleTimeout, .halfOpen, .stopped: .debug
         case .killed: .notice
-        case .crashed, .hung, .startFailed, .startTimedOut, .bindFailed, .deviceLost, .failed, .violation: .warning
+        case .crashed, .hung, .startFailed, .startTimedOut, .bindFailed, .deviceLost: .warning
+        case .failed, .violation, .outOfMemory: .warning
         }
     }
 

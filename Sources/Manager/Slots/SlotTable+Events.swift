@@ -71,6 +71,7 @@ extension SlotTable {
             guard isKnown(slot) else { return }
             log.warning(
                 "\(name(slot)): the NF sent what it may not: \(cause)", metadata: ["pid": "\(self[slot].pid ?? 0)"])
+            noteViolation(of: slot, at: now)
         }
     }
 

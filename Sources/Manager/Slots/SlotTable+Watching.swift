@@ -22,6 +22,7 @@ extension SlotTable {
             heartbeat: process.read(.heartbeat), isAsleep: process.read(.asleep) != 0,
             received: process.read(.rxPackets), at: now, delivered: { steering.deliveredFrameCount(slot: id) })
         if isHung { return end(id, .hung, "no sign of life for \(HangWatch.limitMilliseconds) ms", at: now) }
+        watchProcessor(id, process, at: now)
         let (accepted, closed) = (process.read(.accepted), process.read(.closed))
         // Not `connections`: that counts those in TIME-WAIT as well (RFC 9293 §3.3.2), which need nobody any more. A late
         // FIN of such a client is answered by the kernel.

@@ -23,6 +23,9 @@ final class SlotTable {
     var watched: Set<UInt32> = []
     var nextWatch = MonotonicTime.zero
     var nextReconciliation = MonotonicTime.zero
+    /// Slots whose NF lately sent what it may not.
+    var violating: Set<UInt32> = []
+    var nextViolationLook = MonotonicTime.zero
     private(set) var isDraining = false
     /// Processes whose end is known and whose way of ending is not yet, by process ID.
     var obituaries: [Int32: Obituary] = [:]
@@ -44,6 +47,7 @@ final class SlotTable {
         static let connectionWatchMilliseconds = 50
         static let reconciliationMilliseconds = 1_000
         static let overflowNoteMilliseconds = 1_000
+        static let violationLookMilliseconds = 500
         static let obituaries = 1_000
     }
 
@@ -103,6 +107,7 @@ final class SlotTable {
         bindWaitingSlots(at: now)
         endLateStarts(at: now)
         watchSlots(at: now)
+        watchViolations(at: now)
         rebuildDeadSlots(at: now)
         if !isDraining { refill(at: now) }
         writeShareTables()
@@ -116,6 +121,7 @@ final class SlotTable {
         deadlines += binding.compactMap { self[$0].bindAt }
         deadlines += starting.map { self[$0].since + .milliseconds(Limit.startMilliseconds) }
         if !watched.isEmpty { deadlines.append(nextWatch) }
+        if !violating.isEmpty { deadlines.append(nextViolationLook) }
         if pools.contains(where: { $0.count(.idle) > 0 }) { deadlines.append(nextReconciliation) }
         if !isDraining, launcher.isAvailable, starting.count < Limit.startsInFlight {
             deadlines += pools.filter { $0.shortage > 0 }.map { max($0.retryAt, now) }

@@ -60,6 +60,15 @@ extension Steering {
         }
     }
 
+    /// Attaches the programs to the devices of an empty slot. They drop all until the slot is offered, so a device that is
+    /// policed before it comes up never passes a frame of its NF to the host.
+    public func police(_ slot: SlotAttachment) throws {
+        guard try state(of: slot.slot).kind == Int(ONVM_SLOT_EMPTY) else { throw SteeringError.slotInUse(slot.slot) }
+        guard slotLinks[slot.slot]?.areOn(slot) != true else { return }
+        try detach(slot: slot.slot)
+        try attach(slot)
+    }
+
     private func connect(_ slot: SlotAttachment) throws {
         if slotLinks[slot.slot]?.areOn(slot) != true {
             try detach(slot: slot.slot)

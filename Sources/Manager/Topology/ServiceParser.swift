@@ -13,7 +13,7 @@ struct ServiceParser {
     static let keys = [
         "name", "id", "nf", "listen", "isolation", "idle", "max", "overflow", "share_limit", "idle_timeout", "ipv6_prefix",
         "prefix_limit", "address_limit", "half_open_limit", "return", "transmit", "umem", "cores", "options",
-    ]
+    ] + resourceKeys
 
     func service(_ node: Node, taken: inout TakenNames) -> Topology.Service? {
         guard let mapping = reader.mapping(node, "a service", keys: Self.keys) else { return nil }
@@ -34,6 +34,7 @@ struct ServiceParser {
         }
         placement(mapping, &service)
         limits(mapping, &service)
+        service.resources = resources(mapping)
         if let value = mapping["umem"] { service.umem = umem(value) }
         if let value = mapping["options"] {
             OptionsParser(reader: reader, host: host, directory: directory).read(value, into: &service)

@@ -26,6 +26,13 @@
 ///     transmit: tap            # how NFs send: tap (64 KiB at a time) | socket (AF_XDP, packet by packet)
 ///     umem: {frames: 1024}     # packet memory of one NF
 ///     cores: [0, 1]            # where its NFs may run; default: anywhere
+///     cpu_weight: 100          # of one NF, for a core that others want as well: 1 to 10000
+///     cpu_limit: 50%           # of one core, for one NF at most; default: no limit
+///     memory: 256MiB           # of one NF at most, beside its packet memory; default: 64 MiB + receive_pool_kib
+///                              # + 2 KiB for each of its `connections`
+///     rate: 100MB/s            # what one NF may send (or 800Mbit/s); default: no limit
+///     burst: 10MB              # what it may send at once; default: a tenth of a second of its rate, 256 KiB at least
+///     violations: 100          # an NF that sent so many forbidden frames in a minute is ended
 ///     options: {root: /srv/www, access_log: off}   # for the NF; these two as open descriptors, others as text
 ///     # with an access_log: access_log_size: 100MiB (then it is renamed), access_log_keep: 5 (so many old ones),
 ///     # access_log_rate: 8MiB (a second, of one NF)
@@ -77,6 +84,7 @@ extension Topology {
         public var transmit = Transmit.tap
         public var umem = UMEM()
         public var cores: [Int] = []
+        public var resources = Resources()
         /// Handed to the NF, in the file's order. Without `root` and `access_log`…, which become descriptors.
         public var options: [Option] = []
         /// The document root, an absolute path.

@@ -6,11 +6,38 @@ enum TopologyUnits {
         scaled(text, by: ["ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000])
     }
 
-    static let sizeForm = "a size with its unit, such as 512KiB, 100MiB or 1GiB"
+    static let sizeForm = "a size with its unit, such as 512KiB, 256MiB or 1GiB"
 
     static func byteCount(_ text: String) -> Int? {
-        scaled(text, by: ["B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30])
+        scaled(
+            text,
+            by: [
+                "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "kB": 1_000, "MB": 1_000_000,
+                "GB": 1_000_000_000,
+            ])
     }
+
+    static func describe(byteCount: Int) -> String {
+        let units = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
+        guard let (name, size) = units.first(where: { byteCount % $0.1 == 0 && byteCount >= $0.1 }) else {
+            return "\(byteCount)B"
+        }
+        return "\(byteCount / size)\(name)"
+    }
+
+    static let rateForm = "a rate with its unit, such as 100MB/s or 800Mbit/s"
+
+    static func bytesPerSecond(_ text: String) -> Int? {
+        guard text.hasSuffix("/s") else { return nil }
+        let amount = String(text.dropLast(2))
+        if let bytes = byteCount(amount) { return bytes }
+        let bits = ["bit": 1, "kbit": 1_000, "Mbit": 1_000_000, "Gbit": 1_000_000_000]
+        return scaled(amount, by: bits).map { $0 / 8 }
+    }
+
+    static let percentForm = "a part of one core, such as 50%"
+
+    static func percent(_ text: String) -> Int? { scaled(text, by: ["%": 1]) }
 
     private static func scaled(_ text: String, by units: [String: Int]) -> Int? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }

@@ -87,6 +87,15 @@ public struct NFStart: ~Copyable {
     /// The device frames leave by, where it is not the socket. Call it once, before the sandbox.
     public func openTap() -> TapPort { TapPort(owning: tap) }
 
+    /// The page that the manager reads. Call it once, before the sandbox.
+    public func openTelemetry() throws(NFStartError) -> Telemetry {
+        do {
+            return try Telemetry(mapping: telemetryMemory)
+        } catch {
+            throw NFStartError("\(error)")
+        }
+    }
+
     /// The channel to the manager.
     public var channelDescriptor: CInt { manager.socket.descriptor.rawValue }
 
@@ -137,6 +146,10 @@ public struct NFStart: ~Copyable {
             // Nothing it has is a file: its log and its standard error are pipes.
             try Sandbox.limit(.fileByteCount, to: 0)
             try Sandbox.limit(.openFiles, to: OpenFileLimit.allowed)
+            try Sandbox.limit(.stackByteCount, to: 8 << 20)
+            try Sandbox.limit(.messageQueueByteCount, to: 0)
+            // An NF has prepared everything by now; this is for its stack, and what the language needs now and then.
+            try Sandbox.limitMemory(allowance: 16 << 20)
             try Sandbox.forbidTracing()
             try Sandbox.restrictSpeculation()
             _ = try Sandbox.restrictFiles(readableDirectory: root)

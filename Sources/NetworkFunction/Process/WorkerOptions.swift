@@ -1,3 +1,4 @@
+import Handover
 import PacketHeaders
 public import TCPStack
 import Glibc
@@ -7,11 +8,11 @@ public struct WorkerOptions: Sendable {
     /// `listen=ADDRESS:PORT`, one line an endpoint.
     public var endpoints: [Endpoint] = []
     /// `connections=N`: the most at once.
-    public var connectionCapacity = 65_536
+    public var connectionCapacity = WorkerDefaults.connections
     /// `spin_us=N`: how long to look for work before sleeping, at most, in microseconds; see `IdleSpin`.
     public var spinMicroseconds: UInt64 = 100
     /// `receive_pool_kib=N`: memory for data that arrived and was not read yet, for all connections together.
-    public var receivePoolByteCount = 16 << 20
+    public var receivePoolByteCount = WorkerDefaults.receivePoolKiB << 10
 
     /// Splits configuration lines into these options and the rest.
     public static func parse(_ lines: String) throws(NFStartError) -> (WorkerOptions, rest: String) {

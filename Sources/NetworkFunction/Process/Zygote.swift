@@ -66,8 +66,8 @@ public enum Zygote {
             guard descriptors.0.revents != 0 else { continue }
             do {
                 // The manager's end means the NFs are on their own; they need no parent.
-                guard let (request, channel) = try manager.nextRequest() else { exit(0) }
-                start(request, channel, manager, executable)
+                guard let (request, channel, groups) = try manager.nextRequest() else { exit(0) }
+                start(request, channel, GroupEntry(request, groups), manager, executable, childSignal)
             } catch {
                 complain("onvm-nf: \(error)\n")
                 exit(70)
@@ -76,11 +76,14 @@ public enum Zygote {
     }
 
     private static func start(
-        _ request: SpawnRequest, _ channel: CInt, _ manager: borrowing ZygoteServer,
-        _ executable: borrowing OwnExecutable
+        _ request: SpawnRequest, _ channel: CInt, _ groups: consuming GroupEntry, _ manager: borrowing ZygoteServer,
+        _ executable: borrowing OwnExecutable, _ childSignal: CInt
     ) {
-        let pid = CLinux_fork()
-        if pid == 0 { executable.become(request, channel: channel) }
+        let pid = groups.fork { reap(manager, childSignal) }
+        if pid == 0 {
+            groups.enter(orReportTo: channel)
+            executable.become(request, channel: channel)
+        }
         let error = errno
         _ = close(channel)
         if pid < 0 {
