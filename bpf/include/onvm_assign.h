@@ -6,8 +6,10 @@
  * The slot knows its client before the binding exists; whoever finds the binding finds a slot that is ready.
  */
 #pragma once
+#include "onvm_gate.h"
 #include "onvm_parse.h"
 #include "onvm_policy.h"
+#include "onvm_segment.h"
 
 enum { IDLE_TRIES = 16, EMPTY_EVENT_INTERVAL = 10000000 /* ns */ };
 
@@ -83,6 +85,8 @@ struct arrival {
     __u32 service_id;
     __u32 slot;
     __u64 now;
+    struct xdp_md *context;
+    int is_proven; /* its client returned a cookie of the SYN gate, so the source address is no forgery */
 };
 
 static __always_inline void count_service(__u32 service, __u32 counter) {
@@ -97,14 +101,19 @@ static __always_inline __u32 mix(__u32 hash, __u64 word) {
     return value ^ value >> 32;
 }
 
-static __always_inline __u32 half_open_bucket(const struct arrival *arrival) {
-    struct onvm_address prefix = arrival->packet.source;
-    if (prefix.high == 0 && (__u32)prefix.low == bpf_htonl(0xffff)) {
-        prefix.low &= (__u64)bpf_htonl(0xffffff00) << 32;
+/* The /24 or /48. */
+static __always_inline struct onvm_address prefix_of(struct onvm_address address) {
+    if (address.high == 0 && (__u32)address.low == bpf_htonl(0xffff)) {
+        address.low &= (__u64)bpf_htonl(0xffffff00) << 32 | 0xffffffff;
     } else {
-        prefix.high &= bpf_cpu_to_be64(0xffffffffffff0000ULL);
-        prefix.low = 0;
+        address.high &= bpf_cpu_to_be64(0xffffffffffff0000ULL);
+        address.low = 0;
     }
+    return address;
+}
+
+static __always_inline __u32 half_open_bucket(const struct arrival *arrival) {
+    struct onvm_address prefix = prefix_of(arrival->packet.source);
     __u32 hash = mix(mix(arrival->settings->hash_seed ^ arrival->service_id, prefix.high), prefix.low);
     return hash % ONVM_HALF_OPEN_BUCKETS;
 }
@@ -123,7 +132,10 @@ static __always_inline struct onvm_slot *take_idle(void *queue, struct onvm_idle
         if (!slot) continue;
         __u64 idle_state = slot_state(taken->generation, ONVM_SLOT_IDLE);
         __u64 bound_state = slot_state(taken->generation, ONVM_SLOT_BOUND);
-        if (__sync_val_compare_and_swap(&slot->state, idle_state, bound_state) == idle_state) return slot;
+        if (__sync_val_compare_and_swap(&slot->state, idle_state, bound_state) == idle_state) {
+            count_idle(slot->service, -1);
+            return slot;
+        }
         count(ONVM_COUNTER_STALE_IDLE);
     }
     return 0;
@@ -142,17 +154,23 @@ static __always_inline void seat(struct onvm_slot *slot, const struct arrival *a
     slot->half_open_bucket = bucket;
     slot->bound_at = slot->last_seen = arrival->now;
     slot->expected_ack = 0;
-    slot->handshake = ONVM_HANDSHAKE_SYN;
+    slot->gate_until = cookies_settle(arrival->service_id, arrival->now);
+    slot->handshake = arrival->is_proven ? ONVM_HANDSHAKE_CONFIRMED : ONVM_HANDSHAKE_SYN;
+    if (!arrival->is_proven) count_half_open(arrival->service_id, 1);
 }
 
 /* Undoes take_idle and seat, unless the manager took the slot meanwhile. */
 static __always_inline void put_back(void *queue, struct onvm_slot *slot, const struct onvm_idle_slot *taken) {
     __u64 idle_state = slot_state(taken->generation, ONVM_SLOT_IDLE);
     __u64 bound_state = slot_state(taken->generation, ONVM_SLOT_BOUND);
-    if (__sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_NONE) == ONVM_HANDSHAKE_SYN)
+    if (__sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_NONE) == ONVM_HANDSHAKE_SYN) {
         leave_half_open(slot->half_open_bucket);
-    if (__sync_val_compare_and_swap(&slot->state, bound_state, idle_state) == bound_state)
+        count_half_open(slot->service, -1);
+    }
+    if (__sync_val_compare_and_swap(&slot->state, bound_state, idle_state) == bound_state) {
+        count_idle(slot->service, 1);
         bpf_map_push_elem(queue, taken, BPF_ANY);
+    }
 }
 
 static __noinline void report_arrival(struct arrival *arrival, __u32 kind, __u32 generation, __u32 shared) {
@@ -182,18 +200,18 @@ static __always_inline void report_empty(struct arrival *arrival) {
 /* A running slot, chosen by consistent hash, gets one more client. */
 static __noinline __u32 assign_shared(struct arrival *arrival) {
     void *table = bpf_map_lookup_elem(&share, &arrival->service_id);
-    if (!table) return ONVM_OUTCOME_PASS_REFUSED;
+    if (!table) return ONVM_OUTCOME_ANSWER_RESET;
     const struct onvm_binding_key *key = &arrival->key;
     __u32 hash = mix(mix(key->service, key->client.high), key->client.low);
     hash = mix(hash, (__u64)key->client_port << 16 | key->local_port);
     __u32 index = hash % ONVM_SHARE_TABLE_SIZE;
     __u32 *entry = bpf_map_lookup_elem(table, &index);
-    if (!entry || !*entry) return ONVM_OUTCOME_PASS_REFUSED;
+    if (!entry || !*entry) return ONVM_OUTCOME_ANSWER_RESET;
     struct onvm_binding binding = {.slot = *entry - 1, .path = arrival->path};
     struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &binding.slot);
-    if (!slot) return ONVM_OUTCOME_PASS_REFUSED;
+    if (!slot) return ONVM_OUTCOME_ANSWER_RESET;
     __u64 state = slot->state;
-    if ((state & 0xff) != ONVM_SLOT_BOUND) return ONVM_OUTCOME_PASS_REFUSED;
+    if ((state & 0xff) != ONVM_SLOT_BOUND) return ONVM_OUTCOME_ANSWER_RESET;
     binding.generation = state >> 8;
     if (!slot->shared) slot->shared = 1;
     /* A race of two CPUs ends in the same slot, as the hash is the same. */
@@ -208,10 +226,13 @@ static __noinline __u32 assign_shared(struct arrival *arrival) {
 static __noinline __u32 overflow(struct arrival *arrival) {
     report_empty(arrival);
     struct onvm_service *service = bpf_map_lookup_elem(&services, &arrival->service_id);
-    __u32 outcome = ONVM_OUTCOME_PASS_REFUSED;
+    __u32 outcome = ONVM_OUTCOME_ANSWER_RESET;
     if (service && service->overflow == ONVM_OVERFLOW_DROP) outcome = ONVM_OUTCOME_DROP_OVERFLOW;
     if (service && service->overflow == ONVM_OVERFLOW_SHARE) outcome = assign_shared(arrival);
-    if (outcome == ONVM_OUTCOME_PASS_REFUSED) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_REFUSED);
+    if (outcome == ONVM_OUTCOME_ANSWER_RESET) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_REFUSED);
+    /* Nobody answers a datagram, least of all a socket of the host on the same port. */
+    if (outcome == ONVM_OUTCOME_ANSWER_RESET && arrival->packet.protocol != IPPROTO_TCP)
+        outcome = ONVM_OUTCOME_DROP_OVERFLOW;
     if (outcome == ONVM_OUTCOME_DROP_OVERFLOW) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DROPPED);
     return outcome;
 }
