@@ -138,7 +138,7 @@ let package = Package(
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
         tests(
-            "TCPStackTests", ["CAllocationCounter", "PacketHeaders", "TCPStack", "TestSupport"],
+            "TCPStackTests", ["CAllocationCounter", "CBPFTypes", "PacketHeaders", "TCPStack", "TestSupport"],
             exclude: ["Goodput.txt"]),
         tests("HTTP1Tests", ["HTTP1"]),
         tests(
@@ -155,7 +155,9 @@ let package = Package(
             [
                 "ControlAPI", "Handover", "Linux", "Manager", "XSK", .product(name: "Logging", package: "swift-log"),
             ]),
-        tests("KernelTests", ["BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "TestSupport", "XSK"]),
+        tests(
+            "KernelTests",
+            ["BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "PacketHeaders", "TCPStack", "TestSupport", "XSK"]),
         fuzzing(),
     ]
 )

@@ -37,6 +37,9 @@ static __always_inline struct onvm_gate_state *gate_state_of(__u32 service) {
     return bpf_map_lookup_elem(&gate_state, &service);
 }
 
+/* What another CPU noted may be a tick later than what this one read. */
+static __always_inline __u64 elapsed(__u64 now, __u64 then) { return now > then ? now - then : 0; }
+
 static __always_inline void count_idle(__u32 service, __s64 change) {
     struct onvm_gate_state *state = gate_state_of(service);
     if (state) __sync_fetch_and_add(&state->idle, change);
@@ -50,7 +53,7 @@ static __always_inline void count_half_open(__u32 service, __s64 change) {
 /* Until when ACKs of cookies may come for a slot that gets its client now; 0: none were sent lately. */
 static __always_inline __u64 cookies_settle(__u32 service, __u64 now) {
     struct onvm_gate_state *state = gate_state_of(service);
-    return state && state->cookie_at && now - state->cookie_at < ONVM_GATE_SETTLE ? now + ONVM_GATE_SETTLE : 0;
+    return state && state->cookie_at && elapsed(now, state->cookie_at) < ONVM_GATE_SETTLE ? now + ONVM_GATE_SETTLE : 0;
 }
 
 static __always_inline struct onvm_cookie_secret *the_gate_secret(void) {

@@ -41,7 +41,7 @@ static __always_inline __u32 port_flags(__u32 port) {
 
 static __always_inline int is_pressed(const struct onvm_gate *gate, const struct onvm_gate_state *state, __u64 now) {
     return state->idle < (__s64)gate->idle_mark || state->half_open >= (__s64)gate->half_open_mark
-        || (now - state->window_at < 2 * ONVM_GATE_WINDOW && state->unanswered > gate->unanswered_mark);
+        || (elapsed(now, state->window_at) < 2 * ONVM_GATE_WINDOW && state->unanswered > gate->unanswered_mark);
 }
 
 static __always_inline int gate_is_on(
@@ -120,7 +120,7 @@ static __noinline __u32 put_off(struct arrival *arrival) {
 static __noinline int returns_cookie(struct arrival *arrival) {
     struct onvm_gate_state *state = gate_state_of(arrival->service_id);
     if (!may_return_cookie(&arrival->packet) || !state || !state->cookie_at
-        || arrival->now - state->cookie_at >= ONVM_GATE_COOKIE_LIFE)
+        || elapsed(arrival->now, state->cookie_at) >= ONVM_GATE_COOKIE_LIFE)
         return 0;
     arrival->is_proven = (__u32)returned_cookie(&arrival->packet, arrival->now) != 0;
     if (!arrival->is_proven) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_COOKIES_INVALID);
@@ -158,7 +158,7 @@ static __noinline void note_cookie(struct arrival *arrival) {
     if (!state) return;
     __u64 now = arrival->now;
     if (state->cookie_at != now) state->cookie_at = now;
-    if (now - state->window_at >= ONVM_GATE_WINDOW) {
+    if (elapsed(now, state->window_at) >= ONVM_GATE_WINDOW) {
         state->unanswered = state->sent > state->answered ? state->sent - state->answered : 0;
         state->sent = state->answered = 0;
         state->window_at = now;
