@@ -16,12 +16,17 @@ from bed import CLIENT, HOST, ONVM, SERVER, client_address, device, inside, run,
 from documents import MIB
 from platform_under_test import web
 from raw_http import Connection
+from test_vlan import TaggedClient, VLAN
 
 pytestmark = pytest.mark.product
 
 IDLE, MAXIMUM = 8, 64
 # What the topology's idle and max make of the gate's marks, and one more for each CPU that may look at the same moment.
 HALF_OPEN_MARK = min(IDLE, MAXIMUM // 4)
+
+
+# The test's clients have addresses of one /64, which is by default one client.
+EACH_ADDRESS = "    ipv6_prefix: 128\n    idle_timeout: 2s\n"
 
 
 class Flood:
@@ -52,6 +57,16 @@ def gate(server):
     return server.status()["services"][0]["gate"]
 
 
+def wait_for_quiet(server):
+    """Nobody has an NF any more, and the pool is as the topology wants it."""
+
+    def is_quiet():
+        service = server.status()["services"][0]
+        return service["bound"] == 0 and service["idle"] >= 8 and not service["gate"]["is_on"]
+
+    server.wait_until(is_quiet, 60, "the clients of the test before have left")
+
+
 def visit(number, family, path="/text.txt", timeout=40):
     """One new client's whole visit; what went wrong, or None."""
     try:
@@ -75,8 +90,8 @@ def test_new_clients_in_a_flood(platform, documents, family, sources, per_second
 
     The flood gets no NF beyond the mark, so a pool of 64 is never short of one for a client that is really there.
     """
-    server = platform.ensure(web(documents.root, idle=IDLE, maximum=MAXIMUM, extra="    idle_timeout: 2s\n"), clients=42)
-    server.wait_until(lambda: server.status()["services"][0]["idle"] >= IDLE, 30, "the pool is full")
+    server = platform.ensure(web(documents.root, idle=IDLE, maximum=MAXIMUM, extra=EACH_ADDRESS), clients=42)
+    wait_for_quiet(server)
     before = gate(server)
     path = documents.path(10 * MIB)
     download = spawn(
@@ -106,8 +121,9 @@ def test_new_clients_in_a_flood(platform, documents, family, sources, per_second
     assert download.wait(10) == 0, download.stderr.read().decode()
     assert digest == documents.digest(10 * MIB)
     server.wait_until(lambda: not gate(server)["is_on"], 30, "the gate is off again")
-    log = server.tail(400)
-    assert "the SYN gate is on" in log and "the SYN gate is off" in log
+    server.wait_until(lambda: "the SYN gate is off" in server.tail(20), 10, "the log says so")
+    log = server.tail(40)
+    assert "the SYN gate is on" in log
     if sources == "one prefix":
         top = SOURCES[family][sources].replace("fd77:0:0:99::/64", "fd77::/48")
         assert top in [source["prefix"] for source in after["sources"]], after["sources"]
@@ -118,10 +134,8 @@ def test_new_clients_in_a_flood(platform, documents, family, sources, per_second
 @pytest.mark.parametrize("family", (4, 6))
 def test_more_clients_at_once_than_nfs_are_ready(platform, documents, family):
     """Two hundred clients in the same moment, eight NFs ready, 256 possible: below max nobody is refused."""
-    # Their addresses' /64 is the same, and a client of IPv6 is by default one.
-    extra = "    ipv6_prefix: 128\n    idle_timeout: 2s\n"
-    server = platform.ensure(web(documents.root, idle=8, maximum=256, extra=extra), clients=200)
-    server.wait_until(lambda: server.status()["services"][0]["idle"] >= 8, 30, "the pool is full")
+    server = platform.ensure(web(documents.root, idle=8, maximum=256, extra=EACH_ADDRESS), clients=200)
+    wait_for_quiet(server)
     refused = server.status()["services"][0]["overflow_counts"]["refused"]
     with concurrent.futures.ThreadPoolExecutor(200) as pool:
         failures = [failure for failure in pool.map(lambda number: visit(number, family, timeout=90), range(1, 201))
@@ -150,6 +164,33 @@ def test_a_request_of_many_segments_waits_for_its_nf(platform, documents):
     with concurrent.futures.ThreadPoolExecutor(24) as pool:
         statuses = list(pool.map(send, range(1, 25)))
     assert statuses == [200] * 24, statuses
+
+
+@pytest.mark.parametrize("family", (4, 6))
+def test_a_tagged_client(platform, documents, family):
+    """The gate's SYN,ACK carries the client's tag, and so does what the NF then sends."""
+    server = platform.ensure(web(documents.root, idle=IDLE, maximum=MAXIMUM))
+    server.wait_until(lambda: server.status()["services"][0]["idle"] >= IDLE, 30, "the pool is full")
+    sent = gate(server)["cookies_sent"]
+    client = TaggedClient(family)
+    with Flood(family, SOURCES[family]["one prefix"], 500, 3):
+        server.wait_until(lambda: gate(server)["is_on"], 10, "the gate is on")
+        client.send(flags="S", seq=1_000, options=[("MSS", 1_000)])
+        answer, tag = client.receive()
+        assert tag == VLAN and answer.flags == "SA" and answer.ack == 1_001
+        request = b"GET /text.txt HTTP/1.1\r\nHost: onvm.test\r\n\r\n"
+        for _ in range(20):
+            client.send(request, flags="PA", seq=1_001, ack=answer.seq + 1)
+            try:
+                response, tag = client.receive()
+                break
+            except AssertionError:
+                continue
+        assert tag == VLAN and response.ack == 1_001 + len(request)
+        while not bytes(response.payload):
+            response, tag = client.receive()
+        assert bytes(response.payload).startswith(b"HTTP/1.1 200") and tag == VLAN
+    assert gate(server)["cookies_sent"] > sent
 
 
 def test_a_listener_of_the_host_is_named(platform, documents, tmp_path):
