@@ -169,7 +169,7 @@ def test_a_request_of_many_segments_waits_for_its_nf(platform, documents):
 @pytest.mark.parametrize("family", (4, 6))
 def test_a_tagged_client(platform, documents, family):
     """The gate's SYN,ACK carries the client's tag, and so does what the NF then sends."""
-    server = platform.ensure(web(documents.root, idle=IDLE, maximum=MAXIMUM))
+    server = platform.ensure(web(documents.root, idle=IDLE, maximum=MAXIMUM, extra=EACH_ADDRESS))
     server.wait_until(lambda: server.status()["services"][0]["idle"] >= IDLE, 30, "the pool is full")
     sent = gate(server)["cookies_sent"]
     client = TaggedClient(family)

@@ -97,7 +97,11 @@ static __always_inline int can_wait(const struct arrival *arrival) {
     return arrival->packet.protocol == IPPROTO_TCP && gate && gate->idle_mark && !gate->is_full;
 }
 
-/* No NF is idle yet. A SYN gets a cookie; who returned one sends its data again, as nobody acknowledges it. */
+/*
+ * No NF is idle yet. A SYN gets a cookie; who returned one sends its data again, as nobody acknowledges it. A client that
+ * has nothing to send, because it waits for the server's first word, does not come again by itself: as with every SYN
+ * cookie whose ACK is lost (RFC 4987 §3.6).
+ */
 static __noinline __u32 put_off(struct arrival *arrival) {
     if (!arrival->is_proven) {
         report_empty(arrival);
