@@ -4,8 +4,9 @@
  *
  *   flow table → endpoint of a service → its sole slot, or binding → SYN gate → assignment → otherwise the kernel's stack
  *
- * A frame that goes on is never changed. Checksums are looked at only before an NF is spent: on virtual devices they may
- * be partial, and whoever uses the data checks them. Works in native and in generic mode; `frags`, because only the headers are read.
+ * A frame that goes on is never changed. Checksums are looked at only before an NF is spent: on virtual devices they
+ * may be partial, and whoever uses the data checks them. Works in native and in generic mode; `frags`, because only the
+ * headers are read.
  * A VLAN tag that the NIC strips is invisible to XDP: the manager turns that offload off.
  */
 #include "include/onvm_answer.h"

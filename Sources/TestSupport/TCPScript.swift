@@ -6,8 +6,9 @@ public import TCPStack
 /// Calls: `connect` (a whole handshake; see `connect`), `open` (active), `send N`, `urgent` (all promised so far),
 /// `finish`, `close`, `abort`, `nagle on`, `keepalive on`, `usertimeout SECONDS`, `codepoint N`, `read N` (of the
 /// unread bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about our
-/// segment at SEQ: `gate MSS SHIFT PEER` (the platform's SYN gate answered the peer's SYN now: its MSS, our window shift,
-/// its own) and `gate stale` (its facts lie beside another segment); `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`, `icmp TYPE CODE SEQ`.
+/// segment at SEQ: `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`, `icmp TYPE CODE SEQ`.
+/// `gate MSS SHIFT PEER`: the platform's SYN gate answered the peer's SYN now (its MSS, our window shift, its own);
+/// `gate stale`: the gate's facts lie beside another segment.
 /// Checks: `state NAME`, `sendwindow N`, `srtt MS`, `rto MS`, `cwnd N`, `ssthresh N`, `unread N`, `urgent N` (bytes not
 /// read), `acked N`, `flight N`,
 /// `received N`, `event NAME...` (all since the last such line), `count NAME N`, `drop NAME N`, `connections N`,

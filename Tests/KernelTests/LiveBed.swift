@@ -53,7 +53,9 @@ final class LiveBed {
     func port(_ name: String = "port0") throws -> PortInterface {
         let text = try String(contentsOfFile: "/proc/thread-self/net/dev", encoding: .utf8)
         try #require(text.contains("\(name):"))
-        return PortInterface(name: name, index: unsafe if_nametoindex(name), mac: try mac(of: name, in: host), isVirtual: true, isVeth: true)
+        return PortInterface(
+            name: name, index: unsafe if_nametoindex(name), mac: try mac(of: name, in: host), isVirtual: true,
+            isVeth: true)
     }
 
     func mac(of device: String, in namespace: String) throws -> [UInt8] {
