@@ -23,6 +23,7 @@ final class SlotTable {
     var watched: Set<UInt32> = []
     var nextWatch = MonotonicTime.zero
     var nextReconciliation = MonotonicTime.zero
+    var nextGateLook = MonotonicTime.zero
     private(set) var isDraining = false
     /// Processes whose end is known and whose way of ending is not yet, by process ID.
     var obituaries: [Int32: Obituary] = [:]
@@ -40,6 +41,8 @@ final class SlotTable {
         static let connectionWatchMilliseconds = 50
         static let reconciliationMilliseconds = 1_000
         static let overflowNoteMilliseconds = 1_000
+        static let gateLookMilliseconds = 250
+        static let gateSources = 5
         static let obituaries = 1_000
     }
 
@@ -100,8 +103,10 @@ final class SlotTable {
         endLateStarts(at: now)
         watchSlots(at: now)
         rebuildDeadSlots(at: now)
+        watchGates(at: now)
         if !isDraining { refill(at: now) }
         writeShareTables()
+        tellWhoIsFull(at: now)
         return nextDeadline(at: now)
     }
 
@@ -112,6 +117,7 @@ final class SlotTable {
         deadlines += starting.map { self[$0].since + .milliseconds(Limit.startMilliseconds) }
         if !watched.isEmpty { deadlines.append(nextWatch) }
         if pools.contains(where: { $0.count(.idle) > 0 }) { deadlines.append(nextReconciliation) }
+        if pools.contains(where: \.gate.needsLook) { deadlines.append(nextGateLook) }
         if !isDraining, launcher.isAvailable, starting.count < Limit.startsInFlight {
             deadlines += pools.filter { $0.shortage > 0 }.map { max($0.retryAt, now) }
         }
