@@ -148,7 +148,7 @@ let package = Package(
         tests("XSKTests", ["TestSupport", "XSK"]),
         tests("PacketHeadersTests", ["PacketHeaders", "TCPStack", "TestSupport"]),
         tests(
-            "TCPStackTests", ["CAllocationCounter", "PacketHeaders", "TCPStack", "TestSupport"],
+            "TCPStackTests", ["CAllocationCounter", "CBPFTypes", "PacketHeaders", "TCPStack", "TestSupport"],
             exclude: ["Goodput.txt"]),
         tests("HTTP1Tests", ["HTTP1"]),
         tests(
@@ -170,7 +170,7 @@ let package = Package(
         tests(
             "KernelTests",
             [
-                "BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "TestSupport", "XSK",
+                "BPF", "CBPFTypes", "CLinux", "Linux", "Manager", "PacketHeaders", "TCPStack", "TestSupport", "XSK",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         fuzzing(),

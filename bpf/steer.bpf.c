@@ -2,13 +2,14 @@
 /*
  * XDP on a port: decides for each frame whether an NF gets it, and which.
  *
- *   flow table → endpoint of a service → its sole slot, or binding → assignment → otherwise the kernel's stack
+ *   flow table → endpoint of a service → its sole slot, or binding → SYN gate → assignment → otherwise the kernel's stack
  *
- * The frame is never changed. Checksums are not looked at: on virtual devices they may be partial, and whoever uses the
- * data checks them. Works in native and in generic mode; `frags`, because only the headers are read.
+ * A frame that goes on is never changed. Checksums are looked at only before an NF is spent: on virtual devices they
+ * may be partial, and whoever uses the data checks them. Works in native and in generic mode; `frags`, because only the
+ * headers are read.
  * A VLAN tag that the NIC strips is invisible to XDP: the manager turns that offload off.
  */
-#include "include/onvm_assign.h"
+#include "include/onvm_answer.h"
 
 /* The slot with its entry in DEVMAP; BPF_MAP_TYPE_DEVMAP checks that the device can take the frame. */
 struct {
@@ -62,6 +63,7 @@ static __always_inline void confirm(struct onvm_slot *slot, struct arrival *arri
         __sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_ANSWERED, ONVM_HANDSHAKE_CONFIRMED);
     if (before != ONVM_HANDSHAKE_ANSWERED) return;
     leave_half_open(slot->half_open_bucket);
+    count_half_open(slot->service, -1);
     count(ONVM_COUNTER_CONFIRMED);
     count_service(arrival->service_id, ONVM_SERVICE_COUNTER_CONFIRMED);
     report_arrival(arrival, ONVM_EVENT_CONFIRMED, slot->state >> 8, slot->guests != 0);
@@ -181,6 +183,8 @@ static __always_inline __u32 assign(struct arrival *arrival) {
         count_service(arrival->service_id, ONVM_SERVICE_COUNTER_OVERLOAD);
         return ONVM_OUTCOME_DROP_OVERLOAD;
     }
+    __u32 guarded = guard(arrival);
+    if (guarded) return guarded;
     struct admission admission;
     __u32 refusal = admit(arrival, &admission);
     if (refusal) return refusal;
@@ -188,8 +192,8 @@ static __always_inline __u32 assign(struct arrival *arrival) {
     void *queue = bpf_map_lookup_elem(&idle, &arrival->service_id);
     struct onvm_slot *slot = queue ? take_idle(queue, &taken) : 0;
     if (!slot) {
-        withdraw(&admission);
-        return overflow(arrival);
+        withdraw(arrival, &admission);
+        return can_wait(arrival) ? put_off(arrival) : overflow(arrival);
     }
     seat(slot, arrival, &admission);
     struct onvm_binding binding = {
@@ -240,17 +244,20 @@ static __always_inline __u32 serve(struct arrival *arrival, int is_error) {
     }
     if (is_error) return ONVM_OUTCOME_PASS_ICMP_UNMATCHED;
     __u8 handshake = packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
-    if (packet->protocol == IPPROTO_UDP || handshake == TCP_SYN) {
-        /* Its slot is gone. Only here: a late segment must not take away what a SYN on another CPU has just got. */
-        if (binding) {
-            __u32 bucket = binding->bucket;
-            if (!bpf_map_delete_elem(&bindings, &arrival->key) && bucket != ONVM_NO_BUCKET) leave(&served, bucket);
-        }
-        return assign(arrival);
+    if (packet->protocol != IPPROTO_UDP && handshake != TCP_SYN && !returns_cookie(arrival)) {
+        if (is_waiting(arrival)) return ONVM_OUTCOME_DROP_HELD;
+        if (!binding) return ONVM_OUTCOME_PASS_NO_BINDING;
+        count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DEAD_SLOT);
+        return ONVM_OUTCOME_PASS_DEAD_SLOT;
     }
-    if (!binding) return ONVM_OUTCOME_PASS_NO_BINDING;
-    count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DEAD_SLOT);
-    return ONVM_OUTCOME_PASS_DEAD_SLOT;
+    /* Its slot is gone. Only here: a late segment must not take away what a SYN on another CPU has just got. */
+    if (binding) {
+        __u32 bucket = binding->bucket;
+        if (!bpf_map_delete_elem(&bindings, &arrival->key) && bucket != ONVM_NO_BUCKET) leave(&served, bucket);
+    }
+    __u32 outcome = assign(arrival);
+    if (arrival->is_proven && onvm_outcome_verdict(outcome) == ONVM_VERDICT_REDIRECT) note_admitted(arrival);
+    return outcome;
 }
 
 /* What the verdict pinned to the flow says; 0: there is none. */
@@ -376,19 +383,39 @@ static __always_inline __u32 decide(struct xdp_md *context, struct arrival *arri
     return serve_sole(arrival, is_error);
 }
 
+/* What steer acts on. */
+struct decision {
+    __u32 outcome;
+    __u32 slot;
+    __u32 service;
+};
+
+/* A function of its own, so that what it keeps on the stack is gone when the answer is built (512 bytes for all). */
+static __noinline void make_decision(struct xdp_md *context, struct decision *decision) {
+    struct arrival arrival = {.context = context};
+    decision->outcome = decide(context, &arrival);
+    decision->slot = arrival.slot;
+    decision->service = arrival.service_id;
+    if (decision->outcome == ONVM_OUTCOME_ANSWER_COOKIE) note_cookie(&arrival);
+}
+
 SEC("xdp.frags") int steer(struct xdp_md *context) {
-    struct arrival arrival = {};
-    __u32 outcome = decide(context, &arrival);
+    struct decision decision = {};
+    make_decision(context, &decision);
+    __u32 outcome = decision.outcome, slot = decision.slot;
     int verdict = XDP_PASS;
     if (onvm_outcome_verdict(outcome) == ONVM_VERDICT_REDIRECT) {
-        verdict = bpf_redirect_map(&hosts, arrival.slot, XDP_PASS);
+        verdict = bpf_redirect_map(&hosts, slot, XDP_PASS);
         if (verdict != XDP_REDIRECT) outcome = ONVM_OUTCOME_PASS_NO_DEVICE;
     } else if (onvm_outcome_verdict(outcome) == ONVM_VERDICT_DROP) {
         verdict = XDP_DROP;
+    } else if (onvm_outcome_verdict(outcome) == ONVM_VERDICT_ANSWER) {
+        verdict = answer_frame(context, decision.service, outcome == ONVM_OUTCOME_ANSWER_RESET);
+        if (verdict == XDP_DROP) outcome = ONVM_OUTCOME_DROP_UNANSWERED;
     }
     count(onvm_outcome_counter(outcome));
     if (verdict != XDP_REDIRECT) return verdict;
-    struct onvm_slot_counters *values = bpf_map_lookup_elem(&slot_counters, &arrival.slot);
+    struct onvm_slot_counters *values = bpf_map_lookup_elem(&slot_counters, &slot);
     if (values) {
         values->values[ONVM_SLOT_COUNTER_STEERED]++;
         values->values[ONVM_SLOT_COUNTER_STEERED_BYTES] += bpf_xdp_get_buff_len(context);

@@ -63,6 +63,22 @@ import Synchronization
         ).exchanged
     }
 
+    /// Adds to the word at `offset` of an element; atomic as above.
+    public func add(_ amount: Int64, _ index: Int, offset: Int) {
+        precondition(offset >= 0 && offset % 8 == 0 && offset + 8 <= Self.stride)
+        // Safe: as above.
+        let word = unsafe address(index).advanced(by: offset).assumingMemoryBound(to: Atomic<Int64>.self)
+        unsafe word.pointee.wrappingAdd(amount, ordering: .sequentiallyConsistent)
+    }
+
+    /// Sets the half word at `offset` of an element and leaves the rest to whoever writes it.
+    public func set(_ value: UInt32, _ index: Int, offset: Int) {
+        precondition(offset >= 0 && offset % 4 == 0 && offset + 4 <= Self.stride)
+        // Safe: as above.
+        let word = unsafe address(index).advanced(by: offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+        unsafe word.pointee.store(value, ordering: .sequentiallyConsistent)
+    }
+
     /// Subtracts one from the first word of an element.
     public func decrement(_ index: Int) {
         precondition(Self.stride >= 8)

@@ -69,9 +69,22 @@ public struct ProgramLink: ~Copyable {
 
 /// A tc program in the classic way: a clsact qdisc and a filter, which live with the device and wait for nothing.
 public enum TrafficControl {
+    /// Which of a device's filters: programs run in the order of priorities, lowest first.
+    public struct Filter: Sendable {
+        let handle: UInt32
+        let priority: UInt32
+
+        /// On a device of ours, which has no other.
+        public static let sole = Filter(handle: 1, priority: 1)
+        /// Beside those of an operator, on a port.
+        public static let answers = Filter(handle: 0x4F4E, priority: 0x4F4E)
+    }
+
+    /// - Returns: whether the qdisc was made for it.
+    @discardableResult
     public static func attachIngress(
-        _ program: borrowing Program, device: UInt32, deviceName: String
-    ) throws(BPFError) {
+        _ program: borrowing Program, device: UInt32, deviceName: String, as filter: Filter = .sole
+    ) throws(BPFError) -> Bool {
         var hook = bpf_tc_hook()
         hook.sz = MemoryLayout<bpf_tc_hook>.offset(of: \.parent)! + 4
         hook.ifindex = CInt(device)
@@ -79,11 +92,12 @@ public enum TrafficControl {
         var options = bpf_tc_opts()
         options.sz = MemoryLayout<bpf_tc_opts>.offset(of: \.priority)! + 4
         options.prog_fd = program.descriptor.rawValue
-        options.handle = 1
-        options.priority = 1
+        options.handle = filter.handle
+        options.priority = filter.priority
         options.flags = UInt32(BPF_TC_F_REPLACE.rawValue)
+        var created = -EEXIST
         let (result, log) = LibbpfLog.capture {
-            let created = unsafe bpf_tc_hook_create(&hook)
+            created = unsafe bpf_tc_hook_create(&hook)
             guard created == 0 || created == -EEXIST else { return created }
             return unsafe bpf_tc_attach(&hook, &options)
         }
@@ -92,6 +106,22 @@ public enum TrafficControl {
                 "attach \(program.name) to \(deviceName) (clsact)", errno: Errno(rawValue: -result), log: log,
                 needs: [.bpf, .netAdmin])
         }
+        return created == 0
+    }
+
+    /// Removes one filter, and the clsact qdisc if it was made for it and nobody has put another there since.
+    public static func detach(_ filter: Filter, device: UInt32, removesQdisc: Bool) {
+        var hook = bpf_tc_hook()
+        hook.sz = MemoryLayout<bpf_tc_hook>.offset(of: \.parent)! + 4
+        hook.ifindex = CInt(device)
+        hook.attach_point = BPF_TC_INGRESS
+        var options = bpf_tc_opts()
+        options.sz = MemoryLayout<bpf_tc_opts>.offset(of: \.priority)! + 4
+        options.handle = filter.handle
+        options.priority = filter.priority
+        _ = LibbpfLog.capture { unsafe bpf_tc_detach(&hook, &options) }
+        guard removesQdisc, let count = try? NetlinkSocket.filterCount(index: device), count == 0 else { return }
+        detachIngress(device: device)
     }
 
     /// Removes the clsact qdisc with its filters.

@@ -93,11 +93,13 @@ public struct ServiceStatus: Codable, Equatable, Sendable {
     public var ended: [String: UInt64]
     /// Nil when it has none.
     public var accessLog: LogStatus?
+    /// The SYN gate; nil for a service that has none.
+    public var gate: GateStatus?
 
     public init(
         id: UInt8, name: String, function: String, listen: [String], isolation: String, idle: Int, bound: Int,
         starting: Int, max: Int, overflow: String, overflowCounts: [String: UInt64], counters: [String: UInt64],
-        ended: [String: UInt64]
+        ended: [String: UInt64], gate: GateStatus? = nil
     ) {
         self.id = id
         self.name = name
@@ -112,5 +114,51 @@ public struct ServiceStatus: Codable, Equatable, Sendable {
         self.overflowCounts = overflowCounts
         self.counters = counters
         self.ended = ended
+        self.gate = gate
+    }
+}
+
+/// The SYN gate of a service: while NFs are short, new clients are answered by cookies and get an NF once they returned
+/// one.
+public struct GateStatus: Codable, Equatable, Sendable {
+    public var isOn: Bool
+    /// How long it has been on.
+    public var onSeconds: Double?
+    /// NFs whose client did not finish a handshake.
+    public var halfOpen: Int
+    /// Clients that returned a cookie and wait for an NF.
+    public var waiting: Int
+    public var cookiesSent: UInt64
+    public var cookiesAccepted: UInt64
+    public var cookiesInvalid: UInt64
+    /// Segments of clients that wait.
+    public var held: UInt64
+    /// Where most SYNs came from since the gate last went on.
+    public var sources: [Source]
+
+    public struct Source: Codable, Equatable, Sendable {
+        /// A /24 or /48.
+        public var prefix: String
+        public var syns: UInt64
+
+        public init(prefix: String, syns: UInt64) {
+            self.prefix = prefix
+            self.syns = syns
+        }
+    }
+
+    public init(
+        isOn: Bool, onSeconds: Double?, halfOpen: Int, waiting: Int, cookiesSent: UInt64, cookiesAccepted: UInt64,
+        cookiesInvalid: UInt64, held: UInt64, sources: [Source]
+    ) {
+        self.isOn = isOn
+        self.onSeconds = onSeconds
+        self.halfOpen = halfOpen
+        self.waiting = waiting
+        self.cookiesSent = cookiesSent
+        self.cookiesAccepted = cookiesAccepted
+        self.cookiesInvalid = cookiesInvalid
+        self.held = held
+        self.sources = sources
     }
 }

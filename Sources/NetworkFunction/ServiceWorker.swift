@@ -46,7 +46,11 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
             guard let base = unsafe received.base else { continue }
             // Safe: the bytes are in the UMEM or the assembly buffer and stay until `release` below.
             let frame = unsafe UnsafeRawBufferPointer(start: base, count: received.byteCount).bytes
-            handle(frame)
+            // Safe: as above; nil has no bytes.
+            let facts = unsafe UnsafeRawBufferPointer(
+                start: received.metadata, count: received.metadata == nil ? 0 : Stack.factsByteCount
+            ).bytes
+            handle(frame, facts)
             telemetry.add(1, to: .rxPackets)
             telemetry.add(UInt64(received.byteCount), to: .rxBytes)
         }
@@ -54,8 +58,8 @@ public struct ServiceWorker<S: Service & ~Copyable>: ~Copyable {
         return offset
     }
 
-    @inlinable mutating func handle(_ frame: RawSpan) {
-        let arrival = stack.receive(frame, at: now)
+    @inlinable mutating func handle(_ frame: RawSpan, _ facts: RawSpan) {
+        let arrival = stack.receive(frame, facts: facts, at: now)
         guard let id = arrival.connection else { return }
         telemetry[.lastActivity] = now.nanoseconds
         var connection = connection(id)

@@ -2,6 +2,7 @@ public import CLinux
 import Glibc
 public import Handover
 public import Linux
+public import TCPStack
 public import XSK
 
 /// An NF's end of its AF_XDP socket: frames in, frames out, every frame accounted for.
@@ -83,12 +84,24 @@ public import XSK
         @usableFromInline let base: UnsafeMutableRawPointer?
         @usableFromInline let byteCount: Int
         public let descriptors: UInt32
+        /// XDP metadata in front of the packet; nil where there is no room for any. What the packet's program did not
+        /// write is what was there before: never bytes of a packet, as those start further back in every chunk.
+        @usableFromInline let metadata: UnsafeMutableRawPointer?
 
-        @inlinable init(base: UnsafeMutableRawPointer?, byteCount: Int, descriptors: UInt32) {
+        @inlinable init(
+            base: UnsafeMutableRawPointer?, byteCount: Int, descriptors: UInt32, metadata: UnsafeMutableRawPointer? = nil
+        ) {
             unsafe self.base = unsafe base
             self.byteCount = byteCount
             self.descriptors = descriptors
+            unsafe self.metadata = unsafe metadata
         }
+    }
+
+    /// The `byteCount` bytes in front of a descriptor's packet, in its own chunk.
+    @inlinable func metadata(of descriptor: xdp_desc, byteCount: Int) -> UnsafeMutableRawPointer? {
+        guard Int(descriptor.addr) & Int(layout.chunkByteCount - 1) >= byteCount else { return nil }
+        return unsafe umem.base + Int(descriptor.addr) - byteCount
     }
 
     /// The frame that starts `offset` descriptors into the burst of `count`; nil when its end is not there yet.
@@ -96,7 +109,9 @@ public import XSK
         let first = rings.receive.slot(at: offset)
         if first.options & UInt32(CLINUX_XDP_PKT_CONTD) == 0 {
             guard contains(first) else { return unsafe Received(base: nil, byteCount: 0, descriptors: 1) }
-            return unsafe Received(base: umem.base + Int(first.addr), byteCount: Int(first.len), descriptors: 1)
+            return unsafe Received(
+                base: umem.base + Int(first.addr), byteCount: Int(first.len), descriptors: 1,
+                metadata: metadata(of: first, byteCount: Stack.factsByteCount))
         }
         return assemble(offset, count)
     }
@@ -118,7 +133,10 @@ public import XSK
                     oversized &+= 1
                     return unsafe Received(base: nil, byteCount: 0, descriptors: index &- offset)
                 }
-                return unsafe Received(base: assembly, byteCount: byteCount, descriptors: index &- offset)
+                let first = rings.receive.slot(at: offset)
+                return unsafe Received(
+                    base: assembly, byteCount: byteCount, descriptors: index &- offset,
+                    metadata: contains(first) ? metadata(of: first, byteCount: Stack.factsByteCount) : nil)
             }
         }
         return nil

@@ -42,13 +42,13 @@ extension Stack {
     /// A block with everything but the peer's options; nil when the table is full.
     mutating func allocate(
         _ identity: ConnectionIdentity, _ hash: UInt32, _ link: LinkHeader, initialSequence iss: SequenceNumber,
-        _ state: State
+        _ state: State, timestampOffset: UInt32? = nil
     ) -> UInt32? {
         if blockPool.freeCount == 0 { recycleTimeWait() }
         guard let index = blockPool.take() else { return nil }
         blocks[index] = TransmissionControlBlock(
             generation: blocks[index].generation &+ 1 | 1, identity, link, state, initialSequence: iss,
-            timestampOffset: initialSequence.timestampOffset(identity), configuration, timing, at: now)
+            timestampOffset: timestampOffset ?? initialSequence.timestampOffset(identity), configuration, timing, at: now)
         demultiplexer.insert(index, hash: hash)
         return index
     }

@@ -98,10 +98,24 @@ extension Stack {
         guard segment.control.isDisjoint(with: .syn | .rst),
             let segmentSize = cookies.segmentSize(in: cookie, identity, sequence, at: now)
         else { return nil }
+        return open(identity, hash, frame, packet, segment, segmentSize: segmentSize)
+    }
+
+    /// The third segment of a handshake of which nothing was kept: its acknowledgment number tells where this end
+    /// starts, and the timestamp it echoes what the peer's SYN offered.
+    /// - Parameters:
+    ///   - timestampOffset: Of the clock that the SYN,ACK used; nil: of the connection's own.
+    ///   - windowShift: As offered in the SYN,ACK; nil: what this stack offers.
+    mutating func open(
+        _ identity: ConnectionIdentity, _ hash: UInt32, _ frame: RawSpan, _ packet: Packet, _ segment: SegmentHeader,
+        segmentSize: UInt16, timestampOffset: UInt32? = nil, windowShift: UInt8? = nil
+    ) -> Arrival {
         let link = LinkHeader(answering: frame, packet)
-        guard let index = allocate(identity, hash, link, initialSequence: cookie, .synReceived) else {
-            return drop(.connectionTableFull)
-        }
+        guard
+            let index = allocate(
+                identity, hash, link, initialSequence: segment.acknowledgment - 1, .synReceived,
+                timestampOffset: timestampOffset)
+        else { return drop(.connectionTableFull) }
         counters[.cookiesAccepted] &+= 1
         halfOpenCount += 1
         var options = Options()
@@ -112,8 +126,9 @@ extension Stack {
             SYNCookie.restore(segment.options.timestampEcho, into: &options)
         }
         blocks[index].flags.insert(.passive)
-        blocks[index].takeSynchronize(sequence, window: segment.window, acknowledgment: nil)
+        blocks[index].takeSynchronize(segment.sequence - 1, window: segment.window, acknowledgment: nil)
         blocks[index].negotiate(options, configuration)
+        if let windowShift, blocks[index].flags.contains(.scaling) { blocks[index].receiveShift = windowShift }
         record(index, .synCookieAccepted, UInt32(segmentSize))
         blocks[index].offerInitialWindow(UInt32(min(configuration.initialReceiveWindow, 65_535)))
         return segmentArrives(index, frame, packet, segment)

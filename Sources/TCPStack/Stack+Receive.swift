@@ -16,6 +16,13 @@ extension DropCause {
 extension Stack {
     /// Takes one Ethernet frame.
     public mutating func receive(_ frame: RawSpan, at now: Instant) -> Arrival {
+        receive(frame, facts: RawSpan(), at: now)
+    }
+
+    /// Takes one Ethernet frame.
+    /// - Parameter facts: What lies in front of it, `factsByteCount` bytes that only a SYN gate can have written, or none.
+    ///   Read only for a segment that finishes no handshake of this stack.
+    public mutating func receive(_ frame: RawSpan, facts: RawSpan, at now: Instant) -> Arrival {
         begin(now)
         offered.clear()
         var packet = Packet()
@@ -35,7 +42,7 @@ extension Stack {
         if let index = demultiplexer.find(identity, hash: hash, in: blocks) {
             return segmentArrives(index, frame, packet, segment)
         }
-        return closedArrives(identity, hash, frame, packet, segment)
+        return closedArrives(identity, hash, frame, packet, segment, facts)
     }
 
     mutating func drop(_ cause: DropCause) -> Arrival {
@@ -71,7 +78,7 @@ extension Stack {
     /// RFC 9293 §3.10.7.1 and §3.10.7.2: no connection has this identity.
     private mutating func closedArrives(
         _ identity: ConnectionIdentity, _ hash: UInt32, _ frame: RawSpan, _ packet: Packet,
-        _ segment: SegmentHeader
+        _ segment: SegmentHeader, _ facts: RawSpan
     ) -> Arrival {
         guard Self.isPlausible(identity) else { return drop(.invalidAddress) }
         // First, check for RST.
@@ -83,6 +90,7 @@ extension Stack {
         }
         // Second, check for an ACK.
         if segment.control.contains(.ack) {
+            if let arrival = acceptFacts(facts, identity, hash, frame, packet, segment) { return arrival }
             if let arrival = acceptCookie(identity, hash, frame, packet, segment) { return arrival }
             reset(identity, link, answering: segment)
             return drop(.noListener)

@@ -16,6 +16,8 @@ public struct PacketBuilder: Equatable, Sendable, CustomStringConvertible {
     public var sourcePort: UInt16 = 40_000
     public var destinationPort: UInt16 = 80
     public var transport = Transport.tcp(flags: .syn)
+    /// Multiples of four bytes.
+    public var tcpOptions: [UInt8] = []
     public var payload: [UInt8] = []
 
     /// Multiples of four bytes.
@@ -153,7 +155,7 @@ public struct PacketBuilder: Equatable, Sendable, CustomStringConvertible {
         switch transport {
         case .tcp(let flags, let sequence, let acknowledgment):
             segment = word(sourcePort) + word(destinationPort) + long(sequence) + long(acknowledgment)
-            segment += [0x50, flags.rawValue] + word(0xFFFF) + [0, 0, 0, 0]
+            segment += [UInt8(0x50 + tcpOptions.count * 4), flags.rawValue] + word(0xFFFF) + [0, 0, 0, 0] + tcpOptions
             checksumOffset = 16
         case .udp:
             segment = word(sourcePort) + word(destinationPort) + word(UInt16(8 + payload.count)) + [0, 0]

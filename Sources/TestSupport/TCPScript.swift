@@ -7,10 +7,12 @@ public import TCPStack
 /// `finish`, `close`, `abort`, `nagle on`, `keepalive on`, `usertimeout SECONDS`, `codepoint N`, `read N` (of the
 /// unread bytes), `hold` and `take` (whether arriving bytes are used at once), `timer SECONDS`; and ICMP errors about our
 /// segment at SEQ: `toobig SIZE SEQ`, `refused SEQ`, `unreachable SEQ`, `icmp TYPE CODE SEQ`.
+/// `gate MSS SHIFT PEER`: the platform's SYN gate answered the peer's SYN now (its MSS, our window shift, its own);
+/// `gate stale`: the gate's facts lie beside another segment.
 /// Checks: `state NAME`, `sendwindow N`, `srtt MS`, `rto MS`, `cwnd N`, `ssthresh N`, `unread N`, `urgent N` (bytes not
 /// read), `acked N`, `flight N`,
 /// `received N`, `event NAME...` (all since the last such line), `count NAME N`, `drop NAME N`, `connections N`,
-/// `timers NAME...`, `history NAME...` (the connection's event ring).
+/// `timers NAME...`, `clock MS` (of the last timestamp sent, by the clock of the gate), `history NAME...` (the connection's event ring).
 public final class TCPScript {
     public private(set) var failures: [String] = []
     public private(set) var trace: [String] = []
@@ -32,6 +34,10 @@ public final class TCPScript {
     private var usesTimestamps = false
     private var lastTimestamp: UInt32 = 0
     private var clockOffset: UInt32?
+    /// Facts of a SYN gate, in front of every segment that returns its cookie.
+    private var gate: (segmentSize: UInt16, shift: UInt8)?
+    private var gateIsStale = false
+    private static let gateOffset: UInt32 = 0xFEDC_BA98
 
     /// What `connect` on a script's first line measures.
     private static let roundTrip: UInt64 = 20_000_000
@@ -209,13 +215,35 @@ public final class TCPScript {
 
     private func arrive(_ bytes: [UInt8]) {
         trace.append("\(seconds(now)) < \(SegmentTemplate(bytes).map(peerRelative) ?? "a frame")")
+        let facts = facts(beside: bytes)
         // Safe: bytes have no padding.
         let frame = unsafe bytes.span.bytes
-        let arrival = stack.receive(frame, at: Instant(nanoseconds: now))
+        let arrival = stack.receive(frame, facts: unsafe facts.span.bytes, at: Instant(nanoseconds: now))
         if let id = arrival.connection, arrival.events.contains(.established) { connection = id }
         note(arrival.events, arrival.reason)
         guard !arrival.payload.isEmpty else { return }
         note(stack.deliver(arrival, consumed: takesBytes ? arrival.payload.count : 0, frame: frame), .finished)
+    }
+
+    /// `struct onvm_gate_facts`.
+    private func facts(beside bytes: [UInt8]) -> [UInt8] {
+        guard let gate, let segment = SegmentTemplate(bytes) else { return [] }
+        let cookie = gateIsStale ? segment.acknowledgment &- 1 : segment.acknowledgment
+        guard segment.sequence == clientStart &+ 1, segment.acknowledgment == (serverStart ?? 0) &+ 1 else { return [] }
+        let words = [
+            0x4F4E_5646, segment.sequence, cookie, Self.gateOffset, UInt32(gate.segmentSize) | UInt32(gate.shift) << 16,
+        ]
+        return words.flatMap { word in unsafe withUnsafeBytes(of: word) { unsafe Array($0) } }
+    }
+
+    /// As if a gate had answered the peer's SYN, which gave MSS, SACK, timestamps and a window shift.
+    private func answerByGate(_ words: [String]) {
+        serverStart = 777_777
+        gate = (UInt16(words[1])!, UInt8(words[2])!)
+        usesTimestamps = true
+        let clock = UInt32(truncatingIfNeeded: now / 1_000_000) &+ Self.gateOffset
+        let value = clock & ~31 | 16 | UInt32(words[3])!
+        lastTimestamp = Int32(bitPattern: value &- clock) > 0 ? value &- 32 : value
     }
 
     private func peerRelative(_ template: SegmentTemplate) -> String {
@@ -237,6 +265,8 @@ public final class TCPScript {
         let number = words.count > 1 ? Int(words[1]) : nil
         switch words[0] {
         case "open": open()
+        case "gate" where words[1] == "stale": gateIsStale = true
+        case "gate": answerByGate(words)
         case "hold": takesBytes = false
         case "take": takesBytes = true
         case "toobig":
@@ -344,6 +374,9 @@ public final class TCPScript {
         case "urgent": actual = connection.map { "\(stack.urgentByteCount($0))" } ?? "none"
         case "timers": actual = information.map { names(of: $0.timers) } ?? "none"
         case "history": actual = history()
+        case "clock":
+            let elapsed = lastTimestamp &- Self.gateOffset &- UInt32(truncatingIfNeeded: start / 1_000_000)
+            actual = "\(Int32(bitPattern: elapsed))"
         case "event":
             actual = events.joined(separator: " ")
             events.removeAll()

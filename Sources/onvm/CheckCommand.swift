@@ -18,6 +18,7 @@ struct CheckCommand: ParsableCommand {
                     networkFunctions: NetworkFunctionProgram.names(path: networkFunctionProgram))
                 let (topology, warnings) = try Topology.load(path: file, host: host)
                 for warning in warnings { complain(warning.description) }
+                for conflict in HostListeners.conflicts(with: topology) { complain("warning: \(conflict)") }
                 show(TopologySummary.text(of: topology, path: file))
             }
             show(try HostReport.make().text)

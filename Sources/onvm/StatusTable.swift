@@ -29,11 +29,11 @@ enum StatusTable {
                 service.name, "\(service.id)", service.function, service.listen.joined(separator: " "),
                 service.isolation,
                 "\(service.idle)", "\(service.bound)", "\(service.starting)", "\(service.max)",
-                "\(service.overflow) \(overflow)",
+                "\(service.overflow) \(overflow)", gate(service.gate),
             ]
         }
         let titles = [
-            "SERVICE", "ID", "NF", "LISTEN", "ISOLATION", "IDLE", "BOUND", "STARTING", "MAX", "OVERFLOW",
+            "SERVICE", "ID", "NF", "LISTEN", "ISOLATION", "IDLE", "BOUND", "STARTING", "MAX", "OVERFLOW", "GATE",
         ]
         return Table(titles, rows).text
     }
@@ -54,6 +54,14 @@ enum StatusTable {
             "LOG", "OF", "LINES", "BYTES", "DROPPED", "CUT", "ESCAPED", "THROTTLED", "WRITER", "RESTARTS", "ERROR",
         ]
         return Table(titles, rows).text
+    }
+
+    /// How long the SYN gate has been on, and how many cookies came back of those it sent.
+    private static func gate(_ gate: GateStatus?) -> String {
+        guard let gate else { return "-" }
+        guard gate.isOn else { return "off" }
+        let waiting = gate.waiting > 0 ? ", \(gate.waiting) wait" : ""
+        return "on \(duration(gate.onSeconds ?? 0)), \(gate.cookiesAccepted)/\(gate.cookiesSent) cookies\(waiting)"
     }
 
     static func networkFunctions(_ functions: [NFStatus], limit: Int = .max) -> String {

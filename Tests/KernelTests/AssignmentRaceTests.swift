@@ -78,7 +78,7 @@ struct AssignmentRaceTests {
             try bench.steer(
                 Client.syn(from: "10.2.0.\(client)"), .redirect, "steer_redirect_assigned", "steer_assigned")
         }
-        try bench.steer(Client.syn(from: "10.2.0.99"), .pass, "steer_pass_refused")
+        try bench.answered(Client.syn(from: "10.2.0.99"), "steer_answer_reset")
     }
 
     @Test("more clients than slots: each slot has one, the rest is refused")
@@ -92,7 +92,7 @@ struct AssignmentRaceTests {
         #expect(Set(clients).count == Int(Self.slots))
         let after = try bench.snapshot()
         #expect(
-            after["steer_pass_refused", default: 0] - before["steer_pass_refused", default: 0] == 200
+            after["steer_answer_reset", default: 0] - before["steer_answer_reset", default: 0] == 200
                 - UInt64(Self.slots))
     }
 

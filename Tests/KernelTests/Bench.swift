@@ -35,7 +35,8 @@ final class Bench {
     func define(
         _ isolation: ServiceDefinition.Isolation = .client, overflow: ServiceDefinition.Overflow = .refuse,
         wildcard: Bool = false, prefix: Int = 128, halfOpenLimit: UInt32 = 0, prefixLimit: UInt32 = 0,
-        addressLimit: UInt32 = 0, guestLimit: UInt32 = 16, returnsByPath: Bool = false
+        addressLimit: UInt32 = 0, guestLimit: UInt32 = 16, returnsByPath: Bool = false,
+        gate: ServiceDefinition.Gate? = nil
     ) throws {
         let any: [ServiceDefinition.Endpoint] = [.init(address: nil, port: 80)]
         let exact: [ServiceDefinition.Endpoint] = [
@@ -46,7 +47,7 @@ final class Bench {
             ServiceDefinition(
                 id: Self.service, isolation: isolation, overflow: overflow, endpoints: wildcard ? any : exact,
                 ipv6PrefixLength: prefix, halfOpenLimit: halfOpenLimit, prefixLimit: prefixLimit,
-                addressLimit: addressLimit, guestLimit: guestLimit, returnsByPath: returnsByPath))
+                addressLimit: addressLimit, guestLimit: guestLimit, returnsByPath: returnsByPath, gate: gate))
     }
 
     /// What `admit` does, without devices and links.
@@ -78,7 +79,7 @@ final class Bench {
         return events
     }
 
-    enum Verdict: UInt32 { case drop = 1, pass = 2, redirect = 4 }
+    enum Verdict: UInt32 { case drop = 1, pass = 2, transmit = 3, redirect = 4 }
 
     /// Runs `steer` on the frame; checks the verdict, that the frame is unchanged, and that exactly these counters moved.
     func steer(
@@ -94,6 +95,19 @@ final class Bench {
         #expect(Verdict(rawValue: result.verdict) == verdict, sourceLocation: location)
         #expect(result.frame == bytes, "steer never changes a frame", sourceLocation: location)
         #expect(try moved(since: before) == Set(counters), sourceLocation: location)
+    }
+
+    /// Runs `steer` on a frame that it answers: exactly the outcome's counter moved, and the answer goes back.
+    @discardableResult
+    func answered(
+        _ frame: PacketBuilder, _ outcome: String, by verdict: Verdict = .transmit,
+        location: Testing.SourceLocation = #_sourceLocation
+    ) throws -> [UInt8] {
+        let before = try snapshot()
+        let result = try steering.maps.steer.testRun(frame.bytes)
+        #expect(Verdict(rawValue: result.verdict) == verdict, sourceLocation: location)
+        #expect(try moved(since: before) == [outcome], sourceLocation: location)
+        return result.frame
     }
 
     enum Egress: UInt32 { case drop = 2, redirect = 7 }

@@ -24,7 +24,7 @@ struct HandshakeTests {
     func limit() throws {
         try assign("10.0.0.2")
         try assign("10.0.0.3")
-        try bench.steer(Client.syn(from: "10.0.0.4"), .pass, "steer_pass_half_open")
+        try bench.answered(Client.syn(from: "10.0.0.4"), "steer_answer_reset")
         try bench.steer(Client.syn(from: "10.0.0.2"), .redirect, "steer_redirect_bound")
         try assign("10.0.1.4")
         let counters = Dictionary(
@@ -51,7 +51,7 @@ struct HandshakeTests {
         // Once only, and the prefix has room for one more.
         try bench.steer(Client.syn.ack(5001), .redirect, "steer_redirect_bound")
         try assign("10.0.0.4")
-        try bench.steer(Client.syn(from: "10.0.0.5"), .pass, "steer_pass_half_open")
+        try bench.answered(Client.syn(from: "10.0.0.5"), "steer_answer_reset")
     }
 
     @Test("the last of several SYN-ACKs counts: a client may open many connections at once")
@@ -85,6 +85,6 @@ struct HandshakeTests {
         #expect(waiting == 0)
         try assign("10.0.0.4")
         try assign("10.0.0.5")
-        try bench.steer(Client.syn(from: "10.0.0.6"), .pass, "steer_pass_half_open")
+        try bench.answered(Client.syn(from: "10.0.0.6"), "steer_answer_reset")
     }
 }

@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 import Linux
 import Logging
+import Synchronization
 import TestSupport
 import Testing
 import XSK
@@ -17,11 +18,14 @@ final class LiveBed {
     let host: String
     let client: String
     private let home: FileDescriptor
+    private static let serial = Atomic<Int>(0)
 
     init() throws {
         guard geteuid() == 0 else { throw Bench.NotRoot() }
-        host = "ovbpf\(getpid())h"
-        client = "ovbpf\(getpid())c"
+        // Suites run beside each other.
+        let number = Self.serial.wrappingAdd(1, ordering: .relaxed).newValue
+        host = "ovbpf\(getpid())h\(number)"
+        client = "ovbpf\(getpid())c\(number)"
         home = try FileDescriptor(opening: "/proc/thread-self/ns/net", flags: O_RDONLY)
         try Self.ip("netns", "add", host)
         try Self.ip("netns", "add", client)
@@ -50,7 +54,9 @@ final class LiveBed {
     func port(_ name: String = "port0") throws -> PortInterface {
         let text = try String(contentsOfFile: "/proc/thread-self/net/dev", encoding: .utf8)
         try #require(text.contains("\(name):"))
-        return PortInterface(name: name, index: unsafe if_nametoindex(name), mac: try mac(of: name, in: host))
+        return PortInterface(
+            name: name, index: unsafe if_nametoindex(name), mac: try mac(of: name, in: host), isVirtual: true,
+            isVeth: true)
     }
 
     func mac(of device: String, in namespace: String) throws -> [UInt8] {
@@ -164,6 +170,8 @@ final class LiveSlot {
     private var rings: XSKRings
     private let memory: FileDescriptor
     private let region: MappedRegion
+    /// What lay in front of the last frame received: XDP metadata, if its program wrote any.
+    private(set) var metadata: [UInt8] = []
 
     init(hostIndex: UInt32, nfIndex: UInt32) throws {
         self.hostIndex = hostIndex
@@ -190,6 +198,8 @@ final class LiveSlot {
                 let bytes = unsafe UnsafeRawBufferPointer(
                     start: region.base + Int(descriptor.addr), count: Int(descriptor.len))
                 let frame = unsafe Array(bytes)
+                let before = unsafe UnsafeRawBufferPointer(start: region.base + Int(descriptor.addr) - 20, count: 20)
+                metadata = unsafe Array(before)
                 rings.receive.release(1)
                 return frame
             }

@@ -122,7 +122,7 @@ struct LiveTests {
         }
     }
 
-    @Test("when all slots are taken the kernel answers RST; ping and ARP work all the time")
+    @Test("when all slots are taken a client gets RST; ping and ARP work all the time")
     func exhaustion() throws {
         let bed = try LiveBed()
         let steering = try steering()
@@ -146,7 +146,7 @@ struct LiveTests {
         #expect(slot.receive() != nil)
         try wire.send(late)
         #expect(wire.receive(isReset) != nil)
-        #expect(try value(steering, "steer_pass_refused") == 1)
+        #expect(try value(steering, "steer_answer_reset") == 1)
 
         try define(steering, overflow: .drop)
         try wire.send(late)

@@ -30,7 +30,7 @@ struct SourceLimitTests {
         try bench.offer(0, 1, 2, 3)
         try assign(Client.syn(from: "10.0.0.2"))
         try assign(Client.syn(from: "10.0.0.3"))
-        try bench.steer(Client.syn(from: "10.0.0.200"), .pass, "steer_pass_prefix_limit")
+        try bench.answered(Client.syn(from: "10.0.0.200"), "steer_answer_reset")
         // Those that have one keep it.
         try bench.steer(Client.syn(from: "10.0.0.2").ack(), .redirect, "steer_redirect_bound")
         try assign(Client.syn(from: "10.0.1.2"))
@@ -42,7 +42,7 @@ struct SourceLimitTests {
         try bench.steering.unbind(slot: 0)
         #expect(served == 2)
         try assign(Client.syn(from: "10.0.0.200"))
-        try bench.steer(Client.syn(from: "10.0.0.201"), .pass, "steer_pass_prefix_limit")
+        try bench.answered(Client.syn(from: "10.0.0.201"), "steer_answer_reset")
         #expect(served == 3)
     }
 
@@ -52,7 +52,7 @@ struct SourceLimitTests {
         try bench.offer(0, 1, 2, 3)
         try assign(syn6("2001:db8:1:1::1"))
         try assign(syn6("2001:db8:1:2::1"))
-        try bench.steer(syn6("2001:db8:1:ff00::1"), .pass, "steer_pass_prefix_limit")
+        try bench.answered(syn6("2001:db8:1:ff00::1"), "steer_answer_reset")
         try assign(syn6("2001:db8:2:1::1"))
     }
 
@@ -61,9 +61,9 @@ struct SourceLimitTests {
         try bench.define(.connection, prefixLimit: 3, addressLimit: 2)
         try bench.offer(0, 1, 2, 3)
         for port: UInt16 in [1, 2] { try assign(Client.syn.with { $0.sourcePort = port }) }
-        try bench.steer(Client.syn.with { $0.sourcePort = 3 }, .pass, "steer_pass_prefix_limit")
+        try bench.answered(Client.syn.with { $0.sourcePort = 3 }, "steer_answer_reset")
         try assign(Client.syn(from: "10.0.0.3"))
-        try bench.steer(Client.syn(from: "10.0.0.4"), .pass, "steer_pass_prefix_limit")
+        try bench.answered(Client.syn(from: "10.0.0.4"), "steer_answer_reset")
         for slot: UInt32 in 0..<4 { try bench.steering.unbind(slot: slot) }
         #expect(served == 0)
     }
@@ -71,7 +71,7 @@ struct SourceLimitTests {
     @Test("a newcomer that finds no idle slot is counted nowhere")
     func refused() throws {
         try bench.define(prefixLimit: 8)
-        try bench.steer(Client.syn, .pass, "steer_pass_refused")
+        try bench.answered(Client.syn, "steer_answer_reset")
         #expect(served == 0)
         try bench.offer(0)
         try assign(Client.syn)
@@ -88,7 +88,7 @@ struct SourceLimitTests {
         for guest in guests { try bench.steer(guest, .redirect, "steer_redirect_assigned", "steer_assigned_shared") }
         for number in 0..<2_000 {
             let flood = Client.syn(from: "10.2.\(number / 250).\(1 + number % 250)")
-            try bench.steer(flood, .pass, "steer_pass_refused")
+            try bench.answered(flood, "steer_answer_reset")
         }
         for guest in guests + [Client.syn] { try bench.steer(guest.ack(), .redirect, "steer_redirect_bound") }
         #expect(bench.steering.maps.slots[0].guests == 3)
@@ -106,12 +106,12 @@ struct SourceLimitTests {
             try bench.steer(guest, .redirect, "steer_redirect_assigned", "steer_assigned_shared")
         }
         let late = Client.syn(from: "10.1.0.3")
-        try bench.steer(late, .pass, "steer_pass_refused")
+        try bench.answered(late, "steer_answer_reset")
         let now = MonotonicTime.now.nanoseconds
         try bench.steering.removeGuests(of: Bench.service, unseenFor: 60_000_000_000, at: now)
-        try bench.steer(late, .pass, "steer_pass_refused")
+        try bench.answered(late, "steer_answer_reset")
         try bench.steering.removeGuests(of: Bench.service + 1, unseenFor: 0, at: now + 60_000_000_000)
-        try bench.steer(late, .pass, "steer_pass_refused")
+        try bench.answered(late, "steer_answer_reset")
         try bench.steering.removeGuests(of: Bench.service, unseenFor: 1_000_000_000, at: now + 60_000_000_000)
         #expect(bench.steering.maps.slots[0].guests == 0)
         #expect(served == 1)

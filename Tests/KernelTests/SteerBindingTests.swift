@@ -111,7 +111,7 @@ struct SteerBindingTests {
     func overflow(policy: ServiceDefinition.Overflow) throws {
         try bench.define(overflow: policy)
         if policy == .refuse {
-            try bench.steer(Client.syn, .pass, "steer_pass_refused")
+            try bench.answered(Client.syn, "steer_answer_reset")
         } else {
             try bench.steer(Client.syn, .drop, "steer_drop_overflow")
         }
@@ -125,7 +125,7 @@ struct SteerBindingTests {
         try bench.offer(0)
         try bench.steer(Client.syn, .redirect, "steer_redirect_assigned", "steer_assigned")
         let late = Client.syn(from: "10.0.0.50")
-        try bench.steer(late, .pass, "steer_pass_refused")
+        try bench.answered(late, "steer_answer_reset")
         try bench.steering.setShareTable(service: Bench.service, slots: [0])
         _ = bench.events()
         try bench.steer(late, .redirect, "steer_redirect_assigned", "steer_assigned_shared")
@@ -208,7 +208,7 @@ struct SteerBindingTests {
             let syn = Client.syn(from: "10.2.0.\(client)")
             try bench.steer(syn, .redirect, "steer_redirect_assigned", "steer_assigned")
         }
-        try bench.steer(Client.syn(from: "10.2.0.4"), .pass, "steer_pass_refused")
+        try bench.answered(Client.syn(from: "10.2.0.4"), "steer_answer_reset")
     }
 
     @Test("a binding that points to another client's slot does not open it")

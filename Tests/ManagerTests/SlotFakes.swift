@@ -26,6 +26,9 @@ final class FakeSteering: SlotSteering {
     var violations: [UInt32: UInt64] = [:]
     var frames: [UInt32: UInt64] = [:]
     private(set) var admitted: [UInt32: SlotAttachment] = [:]
+    var full: [UInt8: Bool] = [:]
+    var gates: [UInt8: GateState] = [:]
+    var drift: (idle: Int64, halfOpen: Int64) = (0, 0)
 
     init(_ journal: Journal) { self.journal = journal }
 
@@ -51,6 +54,16 @@ final class FakeSteering: SlotSteering {
     func removeGuests(of service: UInt8, unseenFor nanoseconds: UInt64, at now: UInt64) {}
     func binding(of slot: UInt32) -> SlotBinding? { bindings[slot] }
     func idleCount(service: UInt8) -> Int { idle[service] ?? 0 }
+    func setFull(_ isFull: Bool, service: UInt8) { full[service] = isFull }
+    func gate(service: UInt8, at now: MonotonicTime) -> GateState? { gates[service] }
+    func gateSources(service: UInt8, limit: Int) -> [(prefix: String, count: UInt64)] { [("10.0.0.0/24", 7)] }
+    func forgetGateSources(service: UInt8) {}
+    func forgetWaitingClients(service: UInt8, at now: MonotonicTime) {}
+    func gateDrift(service: UInt8) -> (idle: Int64, halfOpen: Int64) { drift }
+    func correctGate(service: UInt8, _ drift: (idle: Int64, halfOpen: Int64)) {
+        journal.note("correct \(drift.idle) \(drift.halfOpen)")
+        self.drift = (self.drift.idle - drift.idle, self.drift.halfOpen - drift.halfOpen)
+    }
     func deliveredFrameCount(slot: UInt32) -> UInt64? { delivered[slot] }
     func violationCount(slot: UInt32) -> UInt64? { violations[slot] }
     func frameCount(slot: UInt32) -> UInt64? { frames[slot] }

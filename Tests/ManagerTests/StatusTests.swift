@@ -27,7 +27,10 @@ import Testing
                 ServiceStatus(
                     id: 1, name: "web", function: "web-server", listen: ["10.77.0.1:80"], isolation: "client", idle: 4,
                     bound: 1, starting: 0, max: 256, overflow: "refuse", overflowCounts: ["refused": 3],
-                    counters: ["assigned": 1], ended: ["crashed": 1])
+                    counters: ["assigned": 1], ended: ["crashed": 1],
+                    gate: GateStatus(
+                        isOn: true, onSeconds: 1.5, halfOpen: 2, waiting: 1, cookiesSent: 30, cookiesAccepted: 20,
+                        cookiesInvalid: 1, held: 4, sources: [.init(prefix: "10.77.64.0/24", syns: 9)]))
             ],
             nfs: [function], counters: ["steer_pass_not_ip": 11])
     }()
@@ -101,6 +104,22 @@ import Testing
                 "crashed" : 1
               },
               "function" : "web-server",
+              "gate" : {
+                "cookies_accepted" : 20,
+                "cookies_invalid" : 1,
+                "cookies_sent" : 30,
+                "half_open" : 2,
+                "held" : 4,
+                "is_on" : true,
+                "on_seconds" : 1.5,
+                "sources" : [
+                  {
+                    "prefix" : "10.77.64.0/24",
+                    "syns" : 9
+                  }
+                ],
+                "waiting" : 1
+              },
               "id" : 1,
               "idle" : 4,
               "isolation" : "client",

@@ -190,10 +190,16 @@ def test_isolation_connection_survives_a_stream_of_connections(platform, documen
     server.wait_until(lambda: server.status()["services"][0]["idle"] >= 32, 20, "the pool is full again")
 
 
+def wait_until_taken(server, count):
+    """Until then a client is not refused but waits: the manager may yet make it an NF."""
+    server.wait_until(lambda: server.status()["services"][0]["bound"] == count, 10, "every NF is taken")
+
+
 def test_overflow_refuse(platform, documents):
     server = platform.ensure(web(documents.root, idle=2, maximum=2, overflow="refuse"), clients=3)
     for number in (1, 2):
         fetch(client_address(number))
+    wait_until_taken(server, 2)
     started = time.monotonic()
     with pytest.raises(ConnectionRefusedError):
         Connection(source=client_address(3))
@@ -215,6 +221,7 @@ def test_overflow_drop(platform, documents):
     server = platform.ensure(web(documents.root, idle=2, maximum=2, overflow="drop"), clients=3)
     for number in (1, 2):
         fetch(client_address(number))
+    wait_until_taken(server, 2)
     with pytest.raises(TimeoutError):
         Connection(source=client_address(3), timeout=1.5)
     assert server.status()["services"][0]["overflow_counts"]["dropped"] >= 1

@@ -6,8 +6,10 @@
  * The slot knows its client before the binding exists; whoever finds the binding finds a slot that is ready.
  */
 #pragma once
+#include "onvm_gate.h"
 #include "onvm_parse.h"
 #include "onvm_policy.h"
+#include "onvm_segment.h"
 
 enum { IDLE_TRIES = 16, EMPTY_EVENT_INTERVAL = 10000000 /* ns */, EEXIST = 17 /* errno(3) */ };
 
@@ -92,6 +94,8 @@ struct arrival {
     __u32 service_id;
     __u32 slot;
     __u64 now;
+    struct xdp_md *context;
+    int is_proven; /* its client returned a cookie of the SYN gate, so the source address is no forgery */
 };
 
 static __always_inline void count_service(__u32 service, __u32 counter) {
@@ -111,16 +115,19 @@ static __always_inline __u32 bucket_of(const struct arrival *arrival, struct onv
     return hash % ONVM_SOURCE_BUCKETS;
 }
 
-/* By the source's /24, or /48: what one site has. */
-static __always_inline __u32 prefix_bucket(const struct arrival *arrival) {
-    struct onvm_address prefix = arrival->packet.source;
-    if (is_ipv4(prefix)) {
-        prefix.low &= (__u64)bpf_htonl(0xffffff00) << 32;
+/* The /24, or /48: what one site has. */
+static __always_inline struct onvm_address prefix_of(struct onvm_address address) {
+    if (is_ipv4(address)) {
+        address.low &= (__u64)bpf_htonl(0xffffff00) << 32 | 0xffffffff;
     } else {
-        prefix.high &= bpf_cpu_to_be64(0xffffffffffff0000ULL);
-        prefix.low = 0;
+        address.high &= bpf_cpu_to_be64(0xffffffffffff0000ULL);
+        address.low = 0;
     }
-    return bucket_of(arrival, prefix);
+    return address;
+}
+
+static __always_inline __u32 prefix_bucket(const struct arrival *arrival) {
+    return bucket_of(arrival, prefix_of(arrival->packet.source));
 }
 
 /* Counts one more in the bucket, unless it has as many as it may have (0: any number). */
@@ -146,10 +153,15 @@ struct admission {
     __u32 address; /* bucket; ONVM_NO_BUCKET where an address has one slot anyhow */
 };
 
-static __always_inline void withdraw(const struct admission *admission) {
+static __always_inline void withdraw(const struct arrival *arrival, const struct admission *admission) {
     leave(&served, admission->prefix);
     if (admission->address != ONVM_NO_BUCKET) leave(&served, admission->address);
-    leave_half_open(admission->prefix);
+    if (!arrival->is_proven) leave_half_open(admission->prefix);
+}
+
+/* Refuses by our own reset. Nobody answers a datagram, least of all a socket of the host on the same port. */
+static __always_inline __u32 refusal_of(const struct arrival *arrival) {
+    return arrival->packet.protocol == IPPROTO_TCP ? ONVM_OUTCOME_ANSWER_RESET : ONVM_OUTCOME_DROP_OVERFLOW;
 }
 
 /* Counts the client among its neighbours; 0, or the outcome that says of what its prefix or address has enough. */
@@ -158,17 +170,20 @@ static __always_inline __u32 admit(const struct arrival *arrival, struct admissi
     admission->prefix = prefix_bucket(arrival);
     admission->address = ONVM_NO_BUCKET;
     if (service->isolation == ONVM_ISOLATION_CONNECTION) admission->address = bucket_of(arrival, arrival->packet.source);
-    if (!enter(&half_open, admission->prefix, service->half_open_limit)) {
+    /* Too many of its prefix are not confirmed: it may still prove that it is there. */
+    if (!arrival->is_proven && !enter(&half_open, admission->prefix, service->half_open_limit)) {
         count_service(arrival->service_id, ONVM_SERVICE_COUNTER_HALF_OPEN);
-        return ONVM_OUTCOME_PASS_HALF_OPEN;
+        struct onvm_gate *gate = bpf_map_lookup_elem(&gates, &arrival->service_id);
+        return gate && gate->idle_mark && arrival->packet.protocol == IPPROTO_TCP ? ONVM_OUTCOME_ANSWER_COOKIE
+                                                                                 : refusal_of(arrival);
     }
     if (enter(&served, admission->prefix, service->prefix_limit)) {
         if (admission->address == ONVM_NO_BUCKET || enter(&served, admission->address, service->address_limit)) return 0;
         leave(&served, admission->prefix);
     }
-    leave_half_open(admission->prefix);
+    if (!arrival->is_proven) leave_half_open(admission->prefix);
     count_service(arrival->service_id, ONVM_SERVICE_COUNTER_PREFIX_LIMIT);
-    return ONVM_OUTCOME_PASS_PREFIX_LIMIT;
+    return refusal_of(arrival);
 }
 
 /* Takes a slot from the queue; NULL when there is none. */
@@ -180,7 +195,10 @@ static __always_inline struct onvm_slot *take_idle(void *queue, struct onvm_idle
         if (!slot) continue;
         __u64 idle_state = slot_state(taken->generation, ONVM_SLOT_IDLE);
         __u64 bound_state = slot_state(taken->generation, ONVM_SLOT_BOUND);
-        if (__sync_val_compare_and_swap(&slot->state, idle_state, bound_state) == idle_state) return slot;
+        if (__sync_val_compare_and_swap(&slot->state, idle_state, bound_state) == idle_state) {
+            count_idle(slot->service, -1);
+            return slot;
+        }
         count(ONVM_COUNTER_STALE_IDLE);
     }
     return 0;
@@ -202,21 +220,27 @@ static __always_inline void seat(
     slot->half_open_bucket = admission->prefix;
     slot->bound_at = slot->last_seen = arrival->now;
     slot->expected_ack = 0;
-    slot->handshake = ONVM_HANDSHAKE_SYN;
+    slot->gate_until = cookies_settle(arrival->service_id, arrival->now);
+    slot->handshake = arrival->is_proven ? ONVM_HANDSHAKE_CONFIRMED : ONVM_HANDSHAKE_SYN;
+    if (!arrival->is_proven) count_half_open(arrival->service_id, 1);
 }
 
 /* Undoes take_idle and seat, unless the manager took the slot meanwhile. */
 static __always_inline void put_back(void *queue, struct onvm_slot *slot, const struct onvm_idle_slot *taken) {
     __u64 idle_state = slot_state(taken->generation, ONVM_SLOT_IDLE);
     __u64 bound_state = slot_state(taken->generation, ONVM_SLOT_BOUND);
-    if (__sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_NONE) == ONVM_HANDSHAKE_SYN)
+    if (__sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_NONE) == ONVM_HANDSHAKE_SYN) {
         leave_half_open(slot->half_open_bucket);
+        count_half_open(slot->service, -1);
+    }
     if (__sync_val_compare_and_swap(&slot->is_counted, 1, 0) == 1) {
         leave(&served, slot->prefix_bucket);
         if (slot->address_bucket != ONVM_NO_BUCKET) leave(&served, slot->address_bucket);
     }
-    if (__sync_val_compare_and_swap(&slot->state, bound_state, idle_state) == bound_state)
+    if (__sync_val_compare_and_swap(&slot->state, bound_state, idle_state) == bound_state) {
+        count_idle(slot->service, 1);
         bpf_map_push_elem(queue, taken, BPF_ANY);
+    }
 }
 
 static __noinline void report_arrival(struct arrival *arrival, __u32 kind, __u32 generation, __u32 shared) {
@@ -249,29 +273,29 @@ static __always_inline void report_empty(struct arrival *arrival) {
  */
 static __noinline __u32 assign_shared(struct arrival *arrival) {
     void *table = bpf_map_lookup_elem(&share, &arrival->service_id);
-    if (!table) return ONVM_OUTCOME_PASS_REFUSED;
+    if (!table) return ONVM_OUTCOME_ANSWER_RESET;
     const struct onvm_service *service = arrival->service;
     const struct onvm_binding_key *key = &arrival->key;
     __u32 hash = mix(mix(arrival->settings->hash_seed ^ key->service, key->client.high), key->client.low);
     hash = mix(hash, (__u64)key->client_port << 16 | key->local_port);
     __u32 index = hash % ONVM_SHARE_TABLE_SIZE;
     __u32 *entry = bpf_map_lookup_elem(table, &index);
-    if (!entry || !*entry) return ONVM_OUTCOME_PASS_REFUSED;
+    if (!entry || !*entry) return ONVM_OUTCOME_ANSWER_RESET;
     struct onvm_binding binding = {.slot = *entry - 1, .path = arrival->path, .bucket = prefix_bucket(arrival)};
     struct onvm_slot *slot = bpf_map_lookup_elem(&slots, &binding.slot);
-    if (!slot) return ONVM_OUTCOME_PASS_REFUSED;
+    if (!slot) return ONVM_OUTCOME_ANSWER_RESET;
     __u64 state = slot->state;
-    if ((state & 0xff) != ONVM_SLOT_BOUND) return ONVM_OUTCOME_PASS_REFUSED;
+    if ((state & 0xff) != ONVM_SLOT_BOUND) return ONVM_OUTCOME_ANSWER_RESET;
     binding.generation = state >> 8;
     binding.seen = arrival->now / ONVM_LAST_SEEN_STEP;
     if (__sync_fetch_and_add(&slot->guests, 1) >= service->guest_limit) {
         __sync_fetch_and_add(&slot->guests, -1);
-        return ONVM_OUTCOME_PASS_REFUSED;
+        return ONVM_OUTCOME_ANSWER_RESET;
     }
     if (!enter(&served, binding.bucket, service->prefix_limit)) {
         __sync_fetch_and_add(&slot->guests, -1);
         count_service(arrival->service_id, ONVM_SERVICE_COUNTER_PREFIX_LIMIT);
-        return ONVM_OUTCOME_PASS_PREFIX_LIMIT;
+        return ONVM_OUTCOME_ANSWER_RESET;
     }
     long error = bpf_map_update_elem(&bindings, &arrival->key, &binding, BPF_NOEXIST);
     if (error) {
@@ -292,10 +316,13 @@ static __noinline __u32 assign_shared(struct arrival *arrival) {
 static __noinline __u32 overflow(struct arrival *arrival) {
     report_empty(arrival);
     struct onvm_service *service = bpf_map_lookup_elem(&services, &arrival->service_id);
-    __u32 outcome = ONVM_OUTCOME_PASS_REFUSED;
+    __u32 outcome = ONVM_OUTCOME_ANSWER_RESET;
     if (service && service->overflow == ONVM_OVERFLOW_DROP) outcome = ONVM_OUTCOME_DROP_OVERFLOW;
     if (service && service->overflow == ONVM_OVERFLOW_SHARE) outcome = assign_shared(arrival);
-    if (outcome == ONVM_OUTCOME_PASS_REFUSED) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_REFUSED);
+    if (outcome == ONVM_OUTCOME_ANSWER_RESET) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_REFUSED);
+    /* Nobody answers a datagram, least of all a socket of the host on the same port. */
+    if (outcome == ONVM_OUTCOME_ANSWER_RESET && arrival->packet.protocol != IPPROTO_TCP)
+        outcome = ONVM_OUTCOME_DROP_OVERFLOW;
     if (outcome == ONVM_OUTCOME_DROP_OVERFLOW) count_service(arrival->service_id, ONVM_SERVICE_COUNTER_DROPPED);
     return outcome;
 }

@@ -11,6 +11,7 @@ enum {
     ONVM_VERDICT_PASS = 1, /* the kernel's stack gets it */
     ONVM_VERDICT_DROP,
     ONVM_VERDICT_REDIRECT, /* its slot gets it */
+    ONVM_VERDICT_ANSWER,   /* its sender gets an answer, built in its place */
     /* egress */
     ONVM_VERDICT_SEND,
     ONVM_VERDICT_REFUSE,   /* dropped, and nobody's fault */
@@ -33,9 +34,6 @@ enum {
     X(PASS_ICMP_UNMATCHED, "steer_pass_icmp_unmatched", PASS) /* is an ICMP error about a packet that is not ours */ \
     X(PASS_NO_BINDING, "steer_pass_no_binding", PASS)         /* is no SYN and has no binding: the stack answers RST */ \
     X(PASS_DEAD_SLOT, "steer_pass_dead_slot", PASS)           /* belongs to an NF that is gone: the stack answers RST */ \
-    X(PASS_REFUSED, "steer_pass_refused", PASS)               /* found no idle NF: overflow refuse */ \
-    X(PASS_HALF_OPEN, "steer_pass_half_open", PASS)           /* comes from a prefix with too many half-open slots */ \
-    X(PASS_PREFIX_LIMIT, "steer_pass_prefix_limit", PASS)     /* comes from a prefix, or an address, with enough slots */ \
     X(PASS_NO_DEVICE, "steer_pass_no_device", PASS)           /* is for a slot without a device */ \
     /* … is dropped: … */ \
     X(DROP_FLOW, "steer_drop_flow", DROP)                     /* it has a pinned verdict: drop */ \
@@ -47,6 +45,12 @@ enum {
     X(DROP_ICMP_LARGE, "steer_drop_icmp_large", DROP)         /* an ICMP error larger than such may be */ \
     X(DROP_ICMP_SEQUENCE, "steer_drop_icmp_sequence", DROP)   /* it quotes what the NF has not sent lately */ \
     X(DROP_ICMP_RATE, "steer_drop_icmp_rate", DROP)           /* more ICMP errors than an NF is told of */ \
+    X(DROP_CHECKSUM, "steer_drop_checksum", DROP)             /* a SYN's checksum, or one of its lengths, is wrong */ \
+    X(DROP_HELD, "steer_drop_held", DROP)                     /* its NF is on the way: the client will send it again */ \
+    X(DROP_UNANSWERED, "steer_drop_unanswered", DROP)         /* an answer was due and does not fit into its place */ \
+    /* … is answered by steer itself, because it … */ \
+    X(ANSWER_COOKIE, "steer_answer_cookie", ANSWER)           /* is a SYN that must prove its source address first */ \
+    X(ANSWER_RESET, "steer_answer_reset", ANSWER)             /* found no NF, and there can be none: overflow refuse */ \
     /* … goes to a slot, by … */ \
     X(REDIRECT_FLOW, "steer_redirect_flow", REDIRECT)         /* a pinned verdict */ \
     X(REDIRECT_SOLE, "steer_redirect_sole", REDIRECT)         /* its service's only slot (isolation none) */ \
@@ -100,7 +104,12 @@ enum {
     X(PREFIX_LIMIT, "prefix_limit_refused") \
     X(OVERLOAD, "overload_dropped") \
     X(CONFIRMED, "confirmed") \
-    X(DEAD_SLOT, "dead_slot")
+    X(DEAD_SLOT, "dead_slot") \
+    X(CHECKSUM, "checksum_dropped") \
+    X(COOKIES_SENT, "cookies_sent") \
+    X(COOKIES_ACCEPTED, "cookies_accepted") \
+    X(COOKIES_INVALID, "cookies_invalid") \
+    X(HELD, "held")
 
 #define ONVM_ENUMERATOR(name, ...) ONVM_COUNTER_##name,
 #define ONVM_EGRESS_ENUMERATOR(name, ...) ONVM_COUNTER_EGRESS_##name,

@@ -49,7 +49,7 @@ enum {
 };
 
 /* onvm_event.kind */
-enum { ONVM_EVENT_BOUND = 1, ONVM_EVENT_IDLE_EMPTY, ONVM_EVENT_VIOLATION, ONVM_EVENT_CONFIRMED };
+enum { ONVM_EVENT_BOUND = 1, ONVM_EVENT_IDLE_EMPTY, ONVM_EVENT_VIOLATION, ONVM_EVENT_CONFIRMED, ONVM_EVENT_GATE };
 
 /* An IPv6 address, or an IPv4 address as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). */
 struct onvm_address {
@@ -181,9 +181,9 @@ struct onvm_slot {
     __u64 tokens_at;
     __u64 burst;
     __u64 violation_at;
+    __u64 gate_until; /* before this, ACKs of the SYN gate's cookies may come for the slot; 0: none */
     __u64 icmp_at; /* when the window of ICMP errors began, coarse nanoseconds */
     __u64 icmp_count;
-    __u64 pad2;
 };
 _Static_assert(sizeof(struct onvm_slot) == 192, "three cache lines");
 

@@ -12,7 +12,10 @@ struct HostPort: Equatable {
     var isVirtual: Bool { !link.kind.isEmpty || Self.virtualDrivers.contains(driver) }
     private static let virtualDrivers = ["virtio_net", "xen_netfront", "vif", "hv_netvsc", "veth", "tun"]
 
-    var interface: PortInterface { PortInterface(name: link.name, index: link.index, mac: link.address) }
+    var interface: PortInterface {
+        PortInterface(
+            name: link.name, index: link.index, mac: link.address, isVirtual: isVirtual, isVeth: link.kind == "veth")
+    }
 }
 
 /// Finds ports, and changes and restores their settings.

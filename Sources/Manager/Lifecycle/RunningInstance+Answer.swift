@@ -67,10 +67,23 @@ extension RunningInstance {
             starting: pool.starting + pool.count(.dead), max: service.slotCount, overflow: service.overflow.rawValue,
             overflowCounts: Dictionary(uniqueKeysWithValues: outcomes.map { ($0, counters[$0] ?? 0) }),
             counters: counters,
-            ended: Dictionary(uniqueKeysWithValues: EndCause.allCases.map { ($0.rawValue, pool.ended[$0] ?? 0) }))
+            ended: Dictionary(uniqueKeysWithValues: EndCause.allCases.map { ($0.rawValue, pool.ended[$0] ?? 0) }),
+            gate: gateStatus(service.id, counters))
         status.accessLog = logs?.status(
             of: service.id, dropped: pool.slots.compactMap { slots[$0].process?.read(.logLinesDropped) })
         return status
+    }
+
+    private func gateStatus(_ service: UInt8, _ counters: [String: UInt64]) -> GateStatus? {
+        let now = MonotonicTime.now
+        guard let steering, let state = steering.gate(service: service, at: now) else { return nil }
+        let since = now - MonotonicTime(nanoseconds: state.onSince)
+        let sources = steering.gateSources(service: service, limit: SlotTable.Limit.gateSources)
+        return GateStatus(
+            isOn: state.isOn, onSeconds: state.isOn ? since.seconds : nil, halfOpen: state.halfOpen,
+            waiting: state.waiting, cookiesSent: counters["cookies_sent"] ?? 0,
+            cookiesAccepted: counters["cookies_accepted"] ?? 0, cookiesInvalid: counters["cookies_invalid"] ?? 0,
+            held: counters["held"] ?? 0, sources: sources.map { .init(prefix: $0.prefix, syns: $0.count) })
     }
 
     private func nfStatus(_ slot: Slot) -> NFStatus {

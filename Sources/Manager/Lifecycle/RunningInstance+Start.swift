@@ -28,15 +28,19 @@ extension RunningInstance {
         self.steering = steering
         // NFs may outlive a manager that crashes; their users are then still taken.
         try steering.keep(claim.mark.rawValue, as: "users")
+        for conflict in HostListeners.conflicts(with: topology) { log.warning("\(conflict)") }
         try attachPorts(steering)
         try watchLinks()
         try steering.setAddresses(try hostPorts.addresses())
-        for service in topology.services { try steering.define(service.definition) }
+        for service in topology.services { try steering.define(service.definition(mtu: mtu)) }
         try loop.watch(steering.eventDescriptor) { [unowned self] _ in readSteering() }
 
         try makeSlots(steering, features, claim.users)
         server = try ControlServer(path: directory.socketPath, loop: loop, log: log) { [unowned self] in answer($0) }
     }
+
+    /// Of the slots' devices: what the widest port takes.
+    private var mtu: UInt32 { ports.map(\.link.mtu).max() ?? 1500 }
 
     private func removeLeftovers() throws {
         let report = try Leftovers.remove(directory, netns: nil, current: options.netns, marked: true)
@@ -64,7 +68,6 @@ extension RunningInstance {
     }
 
     private func makeSlots(_ steering: Steering, _ features: KernelFeatures, _ users: UserRange) throws {
-        let mtu = ports.map(\.link.mtu).max() ?? 1500
         if !features.tap, options.topology.services.contains(where: { $0.transmit == .tap }) {
             log.warning(
                 "there is no /dev/net/tun (modprobe tun): NFs send packet by packet, at a fraction of the speed")

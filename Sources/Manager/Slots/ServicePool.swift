@@ -14,6 +14,7 @@ struct ServicePool {
     /// The table of slots that share overflow clients must be written again.
     var shareTableIsStale = false
     var nextOverflowNote = MonotonicTime.zero
+    var gate = GateWatch()
     private var failures = 0
     private var lastFailure = MonotonicTime.zero
     private(set) var retryAt = MonotonicTime.zero
@@ -39,8 +40,15 @@ struct ServicePool {
     var shortage: Int {
         let ready = isShared ? count(.bound, .idle) : count(.idle)
         // While starts fail one at a time tells whether they still do.
-        let target = isFailing ? min(1, service.idleTarget - ready) : service.idleTarget - ready
+        let wanted = service.idleTarget + (isShared ? 0 : gate.waiting)
+        let target = isFailing ? min(1, wanted - ready) : wanted - ready
         return max(0, min(target - starting, spare.count))
+    }
+
+    /// Whether no NF can become idle before a client leaves, or for want of luck with starting them.
+    func isFull(at now: MonotonicTime) -> Bool {
+        let canStart = !spare.isEmpty && retryAt <= now + .milliseconds(Self.longPauseMilliseconds)
+        return !canStart && starting == 0 && count(.idle, .dead) == 0
     }
 
     mutating func noteReady() { isFailing = false }
@@ -55,6 +63,8 @@ struct ServicePool {
     static let failureMemoryMilliseconds = 60_000
     static let longestDelayMilliseconds = 30_000
     static let oneFailureMilliseconds = 50
+    /// Clients do not wait for a start that is further away.
+    static let longPauseMilliseconds = 1_000
 
     /// Doubles the pause before the next start, from none. Failures that come together count as one.
     /// - Returns: The pause, in milliseconds.

@@ -91,6 +91,15 @@ protocol SlotSteering: AnyObject {
     func removeGuests(of service: UInt8, unseenFor nanoseconds: UInt64, at now: UInt64) throws
     func binding(of slot: UInt32) -> SlotBinding?
     func idleCount(service: UInt8) -> Int
+    /// Whether the service can have no more NFs than it has.
+    func setFull(_ isFull: Bool, service: UInt8)
+    /// nil: the service has no SYN gate.
+    func gate(service: UInt8, at now: MonotonicTime) -> GateState?
+    func gateSources(service: UInt8, limit: Int) -> [(prefix: String, count: UInt64)]
+    func forgetGateSources(service: UInt8)
+    func forgetWaitingClients(service: UInt8, at now: MonotonicTime)
+    func gateDrift(service: UInt8) -> (idle: Int64, halfOpen: Int64)
+    func correctGate(service: UInt8, _ drift: (idle: Int64, halfOpen: Int64))
     /// Frames put into the slot's socket; nil if it cannot be read.
     func deliveredFrameCount(slot: UInt32) -> UInt64?
     /// Frames for the slot, and by it; nil if it cannot be read.

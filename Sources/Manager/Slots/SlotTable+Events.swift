@@ -66,7 +66,12 @@ extension SlotTable {
             self[slot].isConfirmed = true
         case .idleEmpty(let service):
             guard let index = pools.firstIndex(where: { $0.service.id == service }) else { return }
+            nextGateLook = now
             noteOverflow(index, at: now)
+        case .gateOn(let service):
+            nextGateLook = now
+            guard let index = pools.firstIndex(where: { $0.service.id == service }) else { return }
+            look(atGateOf: index, at: now)
         case .violation(let slot, let cause):
             guard isKnown(slot) else { return }
             log.warning(

@@ -92,6 +92,7 @@ extension SlotTable {
 
     /// Events get lost when the kernel's ring is full; what the maps say is the truth.
     private func reconcile(at now: MonotonicTime) {
+        reconcileGates(at: now)
         for pool in pools where !pool.isShared && pool.count(.idle) > 0 {
             guard steering.idleCount(service: pool.service.id) < pool.count(.idle) else { continue }
             for id in pool.slots where self[id].state == .idle {

@@ -26,6 +26,7 @@ final class SlotTable {
     /// Slots whose NF lately sent what it may not.
     var violating: Set<UInt32> = []
     var nextViolationLook = MonotonicTime.zero
+    var nextGateLook = MonotonicTime.zero
     private(set) var isDraining = false
     /// Processes whose end is known and whose way of ending is not yet, by process ID.
     var obituaries: [Int32: Obituary] = [:]
@@ -48,6 +49,8 @@ final class SlotTable {
         static let reconciliationMilliseconds = 1_000
         static let overflowNoteMilliseconds = 1_000
         static let violationLookMilliseconds = 500
+        static let gateLookMilliseconds = 250
+        static let gateSources = 5
         static let obituaries = 1_000
     }
 
@@ -109,8 +112,10 @@ final class SlotTable {
         watchSlots(at: now)
         watchViolations(at: now)
         rebuildDeadSlots(at: now)
+        watchGates(at: now)
         if !isDraining { refill(at: now) }
         writeShareTables()
+        tellWhoIsFull(at: now)
         return nextDeadline(at: now)
     }
 
@@ -123,6 +128,7 @@ final class SlotTable {
         if !watched.isEmpty { deadlines.append(nextWatch) }
         if !violating.isEmpty { deadlines.append(nextViolationLook) }
         if pools.contains(where: { $0.count(.idle) > 0 }) { deadlines.append(nextReconciliation) }
+        if pools.contains(where: \.gate.needsLook) { deadlines.append(nextGateLook) }
         if !isDraining, launcher.isAvailable, starting.count < Limit.startsInFlight {
             deadlines += pools.filter { $0.shortage > 0 }.map { max($0.retryAt, now) }
         }

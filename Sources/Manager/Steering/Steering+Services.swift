@@ -57,6 +57,7 @@ extension Steering {
             try maps.endpoints.remove(onvm_endpoint_key(endpoint))
         }
         definitions[service.id] = service
+        setGate(service)
         try noteWildcards()
         for endpoint in service.endpoints { try maps.endpoints.update(onvm_endpoint_key(endpoint), id) }
     }
@@ -71,6 +72,7 @@ extension Steering {
         maps.idle.remove(UInt32(service))
         maps.share.remove(UInt32(service))
         maps.overload[Int(service)] = 0
+        maps.gates[Int(service)] = onvm_gate()
         idleQueues[service] = nil
         shareTables[service] = nil
         try noteWildcards()

@@ -163,6 +163,7 @@ extension Steering {
         if isSole {
             try maps.services.update(UInt32(service), onvm_service(definition, soleSlot: slot + 1))
         } else {
+            countIdle(1, service: service)
             try queue.queue.push(onvm_idle_slot(slot: slot, generation: state.generation))
         }
     }
@@ -184,6 +185,7 @@ extension Steering {
         {
             try maps.services.update(UInt32(element.service), onvm_service(definition, soleSlot: 0))
         }
+        if state.kind == Int(ONVM_SLOT_IDLE) { countIdle(-1, service: element.service) }
         if state.kind == Int(ONVM_SLOT_IDLE) { try idleQueues[element.service]?.removeStale(maps.slots) }
         if state.kind == Int(ONVM_SLOT_BOUND) { try removeBinding(of: slot, element, generation: state.generation) }
         if element.guests > 0 { try removeGuests { $0.slot == slot } }
@@ -221,7 +223,9 @@ extension Steering {
         for waiting in [ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_ANSWERED] {
             let left = maps.slots.exchange(
                 Int(slot), offset: offset, expected: UInt32(waiting), desired: UInt32(ONVM_HANDSHAKE_NONE))
-            if left { maps.halfOpen.decrement(Int(maps.slots[Int(slot)].half_open_bucket)) }
+            guard left else { continue }
+            maps.halfOpen.decrement(Int(maps.slots[Int(slot)].half_open_bucket))
+            countHalfOpen(-1, service: maps.slots[Int(slot)].service)
         }
     }
 

@@ -17,6 +17,8 @@ extension Steering {
             switch Int(event.kind) {
             case Int(ONVM_EVENT_IDLE_EMPTY):
                 body(.idleEmpty(service: event.service))
+            case Int(ONVM_EVENT_GATE):
+                body(.gateOn(service: event.service))
             case Int(ONVM_EVENT_VIOLATION):
                 unsafe body(.violation(slot: event.slot, cause: Self.name(onvm_counter_name, event.cause)))
             case Int(ONVM_EVENT_BOUND) where isCurrent:

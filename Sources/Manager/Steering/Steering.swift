@@ -26,10 +26,12 @@ public final class Steering {
     private final class AttachedPort {
         let interface: PortInterface
         let link: ProgramLink
+        let answers: AnswerFilter?
 
-        init(_ interface: PortInterface, link: consuming ProgramLink) {
+        init(_ interface: PortInterface, link: consuming ProgramLink, answers: AnswerFilter?) {
             self.interface = interface
             self.link = link
+            self.answers = answers
         }
     }
 
@@ -48,6 +50,8 @@ public final class Steering {
             var settings = onvm_settings()
             settings.hash_seed = UInt32.random(in: 1...UInt32.max)
             try maps.settings.update(0, settings)
+            try maps.gateSecret.update(
+                0, onvm_cookie_secret(words: (UInt64.random(in: 0...UInt64.max), UInt64.random(in: 0...UInt64.max))))
         } catch {
             try? pins.removeAll()
             throw error
@@ -88,7 +92,7 @@ public final class Steering {
         try pins.pin(link.descriptor, as: "port_\(port.index)")
         try maps.ports.update(port.index, onvm_mac(port.mac))
         try maps.portMACs.update(onvm_mac(port.mac), port.index)
-        ports[port.name] = AttachedPort(port, link: link)
+        ports[port.name] = AttachedPort(port, link: link, answers: try prepareAnswers(port, mode))
         return mode
     }
 
@@ -97,6 +101,8 @@ public final class Steering {
         guard let port = ports.removeValue(forKey: name) else { return }
         port.link.detach()
         pins.unpin("port_\(port.interface.index)")
+        detachAnswers(port.answers, device: port.interface.index)
+        try maps.gatePorts.remove(port.interface.index)
         try maps.ports.remove(port.interface.index)
         try maps.portMACs.remove(onvm_mac(port.interface.mac))
         nativeRefusals[name] = nil
@@ -129,6 +135,7 @@ public final class Steering {
     public static func removeLeftovers(instance: String) throws -> Bool {
         try check(instance)
         guard let pins = try PinDirectory.open(instance) else { return false }
+        removeLeftoverAnswers(pins.entries)
         // Unpinning alone would detach, too, but later: bpffs frees its inodes after an RCU grace period.
         for entry in pins.entries where !entry.hasPrefix("map_") { ProgramLink(opened: try pins.open(entry)).detach() }
         try pins.removeAll()

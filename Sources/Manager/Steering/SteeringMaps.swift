@@ -7,6 +7,8 @@ final class SteeringMaps {
     let steer: Program
     let deliver: Program
     let egress: Program
+    /// Sends steer's answers from ports that lose XDP_TX.
+    let answer: Program
 
     let slots: MappedArray<onvm_slot>
     let slotDevices: Map<UInt32, UInt32>
@@ -33,6 +35,12 @@ final class SteeringMaps {
     let slotCounters: PerCPUCounters
     let serviceCounters: PerCPUCounters
     let events: RingBuffer<onvm_event>
+    let gates: MappedArray<onvm_gate>
+    let gateState: MappedArray<onvm_gate_state>
+    let gateSecret: Map<UInt32, onvm_cookie_secret>
+    let gatePorts: Map<UInt32, UInt32>
+    let waitingClients: Map<onvm_binding_key, UInt64>
+    let gateSources: Map<onvm_gate_source, UInt64>
 
     init(limits: SteeringLimits, pins: borrowing PinDirectory) throws {
         let sizes = [
@@ -42,6 +50,7 @@ final class SteeringMaps {
         steer = try Self.load(.steer, sizes: sizes, pins: pins)
         deliver = try Self.load(.deliver, sizes: sizes, pins: pins)
         egress = try Self.load(.egress, sizes: sizes, pins: pins)
+        answer = try Self.load(.answer, sizes: sizes, pins: pins)
 
         let slotCount = Int(limits.slots)
         slots = try MappedArray(owning: try pins.open("map_slots"), count: slotCount)
@@ -70,6 +79,12 @@ final class SteeringMaps {
             owning: try pins.open("map_service_counters"), name: "service_counters",
             count: Int(ONVM_SERVICE_COUNTER_COUNT))
         events = try RingBuffer(owning: try pins.open("map_events"), byteCount: Int(ONVM_EVENT_RING_SIZE))
+        gates = try MappedArray(owning: try pins.open("map_gates"), count: Int(ONVM_SERVICES))
+        gateState = try MappedArray(owning: try pins.open("map_gate_state"), count: Int(ONVM_SERVICES))
+        gateSecret = Map(owning: try pins.open("map_gate_secret"), name: "gate_secret")
+        gatePorts = Map(owning: try pins.open("map_gate_ports"), name: "gate_ports")
+        waitingClients = Map(owning: try pins.open("map_waiting_clients"), name: "waiting_clients")
+        gateSources = Map(owning: try pins.open("map_gate_sources"), name: "gate_sources")
     }
 
     /// Loads one object. Maps that an earlier one brought are shared, the others are created and pinned.

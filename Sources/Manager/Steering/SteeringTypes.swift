@@ -20,11 +20,17 @@ public struct PortInterface: Equatable, Sendable {
     public var index: UInt32
     /// Six bytes.
     public var mac: [UInt8]
+    /// Its peers may leave checksums to be completed later.
+    public var isVirtual: Bool
+    /// Its driver loses what XDP sends back (XDP_TX) unless the peer happens to be set up for it.
+    public var isVeth: Bool
 
-    public init(name: String, index: UInt32, mac: [UInt8]) {
+    public init(name: String, index: UInt32, mac: [UInt8], isVirtual: Bool = false, isVeth: Bool = false) {
         self.name = name
         self.index = index
         self.mac = mac
+        self.isVirtual = isVirtual
+        self.isVeth = isVeth
     }
 }
 
@@ -54,6 +60,8 @@ public struct ServiceDefinition: Equatable, Sendable {
     public var guestLimit: UInt32
     /// Answers go back the way their client came, instead of following the kernel's routes.
     public var returnsByPath: Bool
+    /// nil: SYNs are never answered by cookies, and a client that finds no idle NF is one too many at once.
+    public var gate: Gate?
 
     public enum Isolation: UInt8, Sendable { case none, client, connection }
     public enum Overflow: UInt8, Sendable { case refuse, share, drop }
@@ -80,7 +88,7 @@ public struct ServiceDefinition: Equatable, Sendable {
     public init(
         id: UInt8, isolation: Isolation, overflow: Overflow, endpoints: [Endpoint], ipv6PrefixLength: Int = 128,
         halfOpenLimit: UInt32 = 0, prefixLimit: UInt32 = 0, addressLimit: UInt32 = 0, guestLimit: UInt32 = 16,
-        returnsByPath: Bool = false
+        returnsByPath: Bool = false, gate: Gate? = nil
     ) {
         self.id = id
         self.isolation = isolation
@@ -92,6 +100,7 @@ public struct ServiceDefinition: Equatable, Sendable {
         self.addressLimit = addressLimit
         self.guestLimit = guestLimit
         self.returnsByPath = returnsByPath
+        self.gate = gate
     }
 }
 
@@ -144,6 +153,8 @@ public enum SteeringEvent: Equatable, Sendable {
     case idleEmpty(service: UInt8)
     /// The NF of a slot sent what it may not. `cause` is the counter's name. At most one each second and slot.
     case violation(slot: UInt32, cause: String)
+    /// NFs got short: from now on SYNs are answered by cookies.
+    case gateOn(service: UInt8)
 }
 
 /// Whom a slot serves.

@@ -1,3 +1,5 @@
+internal import Handover
+
 extension Topology.Service {
     /// The `key=value` lines that its NFs are granted.
     var configurationLines: String {
@@ -6,13 +8,27 @@ extension Topology.Service {
     }
 
     /// What the eBPF programs know of it.
-    var definition: ServiceDefinition {
+    /// - Parameter mtu: Of the NFs' devices.
+    func definition(mtu: UInt32) -> ServiceDefinition {
         ServiceDefinition(
             id: id, isolation: isolation.steering, overflow: overflow.steering,
             endpoints: listen.map { .init(address: $0.address, port: $0.port) }, ipv6PrefixLength: ipv6PrefixLength,
             halfOpenLimit: UInt32(sourceLimits.halfOpen), prefixLimit: UInt32(sourceLimits.prefix),
             addressLimit: UInt32(sourceLimits.address), guestLimit: UInt32(shareLimit),
-            returnsByPath: wayBack == .path)
+            returnsByPath: wayBack == .path, gate: isolation == .none ? nil : gate(mtu: mtu))
+    }
+
+    /// A flood of spoofed SYNs gets no more NFs than there are ready ones, or a quarter of all, at a time; half of the
+    /// ready ones are left to clients that prove their address. A handshake that is not finished holds its NF for five
+    /// seconds.
+    private func gate(mtu: UInt32) -> ServiceDefinition.Gate {
+        let halfOpenMark = Swift.max(1, Swift.min(idle, self.max / 4))
+        return ServiceDefinition.Gate(
+            idleMark: UInt32(Swift.max(1, idle / 2)), halfOpenMark: UInt32(halfOpenMark),
+            unansweredMark: UInt32(halfOpenMark / 5),
+            offer: .init(
+                window: UInt16(clamping: HandshakeOffer.initialReceiveWindow), windowShift: HandshakeOffer.windowShift,
+                mtu: mtu))
     }
 }
 

@@ -14,7 +14,7 @@
 ///     isolation: client        # client | connection | none
 ///     idle: 4                  # NF processes kept ready for the next client
 ///     max: 256                 # NF processes at most
-///     overflow: refuse         # what a client gets when all are taken: refuse | share | drop
+///     overflow: refuse         # what a client gets when all of max are taken: refuse | share | drop
 ///     share_limit: 16          # overflow share: clients of an NF besides the one that took it
 ///     idle_timeout: 60s        # a client that has had no connection for this long loses its NF; one that the kernel
 ///                              # has not heard for so long, and for 130 s, does, whatever its NF says
@@ -122,9 +122,9 @@ extension Topology {
         case none
     }
 
-    /// What happens to a new client when every NF of the service is taken.
+    /// What happens to a new client when every NF that the service may have is taken. Before that it waits for one.
     public enum Overflow: String, CaseIterable, Sendable {
-        /// The kernel answers with RST, as if nobody listened.
+        /// RST is the answer, as if nobody listened.
         case refuse
         /// It joins an NF that another client has.
         case share

@@ -6,7 +6,7 @@ enum TopologyUnits {
         scaled(text, by: ["ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000])
     }
 
-    static let sizeForm = "a size with its unit, such as 512KiB, 256MiB or 1GiB"
+    static let sizeForm = "a size with its unit, such as 512KiB, 100MiB or 1GiB"
 
     static func byteCount(_ text: String) -> Int? {
         scaled(

@@ -118,6 +118,8 @@ public struct NFStart: ~Copyable {
         var configuration = Configuration(secret: secret)
         configuration.connectionCapacity = options.connectionCapacity
         configuration.mtu = Int(grant.mtu)
+        configuration.initialReceiveWindow = HandshakeOffer.initialReceiveWindow
+        configuration.maximumReceiveWindow = HandshakeOffer.maximumReceiveWindow
         configuration.receivePoolByteCount = options.receivePoolByteCount
         configuration.trustsPartialChecksums = grant.features.contains(.virtualPort)
         configuration.allowsSegmentation = tap >= 0
