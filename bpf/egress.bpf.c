@@ -236,10 +236,7 @@ static __always_inline int within_rate(struct onvm_slot *slot, __u32 byte_count)
 /* Notes what the client must answer to prove its address (steer: confirm). */
 static __always_inline void note_handshake(struct onvm_slot *slot, const struct packet *packet) {
     if (slot->handshake != ONVM_HANDSHAKE_SYN && slot->handshake != ONVM_HANDSHAKE_ANSWERED) return;
-    if (packet->protocol == IPPROTO_TCP) {
-        if ((packet->tcp_flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK)) return;
-        slot->expected_ack = packet->sequence + 1;
-    }
+    if (packet->protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK)) return;
     __sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_SYN, ONVM_HANDSHAKE_ANSWERED);
 }
 

@@ -52,13 +52,20 @@ static __always_inline int may_reach(const struct onvm_slot *slot, const struct 
     return same_address(&owner, &arrival->key.client);
 }
 
-/* RFC 9293 §3.5: who acknowledges the NF's SYN has received it, so the source address is no forgery. */
+/* RFC 9293 §3.5: who acknowledges an NF's SYN, on whichever connection, has received it: its address is no forgery. */
+static __always_inline int has_heard(const struct arrival *arrival) {
+    const struct packet *packet = &arrival->packet;
+    if (!(packet->tcp_flags & TCP_ACK) || packet->tcp_flags & (TCP_SYN | TCP_RST)) return 0;
+    const struct onvm_exchange *exchange =
+        find_exchange(arrival->slot, packet->source, packet->source_port, packet->destination_port);
+    if (!exchange || !is_exchange(exchange, packet->source, packet->source_port, packet->destination_port)) return 0;
+    return packet->acknowledgment - exchange->acknowledged - 1 < exchange->sent_next - exchange->acknowledged;
+}
+
 static __always_inline void confirm(struct onvm_slot *slot, struct arrival *arrival) {
     const struct packet *packet = &arrival->packet;
     if (slot->handshake != ONVM_HANDSHAKE_ANSWERED || packet->protocol != slot->protocol) return;
-    if (packet->protocol == IPPROTO_TCP
-        && (!(packet->tcp_flags & TCP_ACK) || packet->acknowledgment != slot->expected_ack))
-        return;
+    if (packet->protocol == IPPROTO_TCP && !has_heard(arrival)) return;
     __u32 before =
         __sync_val_compare_and_swap(&slot->handshake, ONVM_HANDSHAKE_ANSWERED, ONVM_HANDSHAKE_CONFIRMED);
     if (before != ONVM_HANDSHAKE_ANSWERED) return;
@@ -117,7 +124,10 @@ static __always_inline void note_link(__u32 id, struct onvm_slot *slot, const st
     if (!bpf_map_lookup_elem(&slot_vlans, &key)) bpf_map_update_elem(&slot_vlans, &key, &arrival->now, BPF_ANY);
 }
 
-static __always_inline void note_seen(struct onvm_slot *slot, __u64 now) {
+/* A RST says that its sender has nothing here any more, and any segment of the NF to a client that left provokes one. */
+static __always_inline void note_seen(struct onvm_slot *slot, const struct arrival *arrival) {
+    __u64 now = arrival->now;
+    if (arrival->packet.tcp_flags & TCP_RST) return;
     if (now - slot->last_seen >= ONVM_LAST_SEEN_STEP) slot->last_seen = now;
 }
 
@@ -132,7 +142,7 @@ static __always_inline __u32 serve_bound(
         __u32 now = arrival->now / ONVM_LAST_SEEN_STEP;
         if (binding->seen != now) binding->seen = now;
     }
-    note_seen(slot, arrival->now);
+    note_seen(slot, arrival);
     return ONVM_OUTCOME_REDIRECT_BOUND;
 }
 
@@ -173,7 +183,7 @@ static __always_inline __u32 serve_sole(struct arrival *arrival, int is_error) {
     if (is_error) return tell_icmp(slot, arrival, ICMP_ERRORS_SOLE, 0);
     if (slot->path.port != arrival->path.port) slot->path.port = arrival->path.port;
     note_link(id, slot, arrival);
-    note_seen(slot, arrival->now);
+    note_seen(slot, arrival);
     return ONVM_OUTCOME_REDIRECT_SOLE;
 }
 

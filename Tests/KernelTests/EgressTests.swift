@@ -132,6 +132,11 @@ struct EgressTests {
             answer.with { $0.destination = PacketBuilder.address("fd00::3") }, from: 1, .drop, "egress_drop_destination"
         )
         try bench.egress(answer, from: 0, .drop, "egress_drop_destination")
+        // The IPv4 client of slot 0 in an IPv6 header is not its client.
+        let mapped = PacketBuilder(from: "fd00::1", to: "::ffff:10.0.0.2").with {
+            ($0.sourcePort, $0.destinationPort) = (80, 40_000)
+        }
+        try bench.egress(mapped, from: 0, .drop, "egress_drop_destination")
     }
 
     @Test("an idle, a released and an unknown slot may send nothing")

@@ -219,7 +219,6 @@ static __always_inline void seat(
     slot->is_counted = 1;
     slot->half_open_bucket = admission->prefix;
     slot->bound_at = slot->last_seen = arrival->now;
-    slot->expected_ack = 0;
     slot->gate_until = cookies_settle(arrival->service_id, arrival->now);
     slot->handshake = arrival->is_proven ? ONVM_HANDSHAKE_CONFIRMED : ONVM_HANDSHAKE_SYN;
     if (!arrival->is_proven) count_half_open(arrival->service_id, 1);

@@ -44,7 +44,7 @@ enum {
 enum {
     ONVM_HANDSHAKE_NONE,      /* nothing is awaited: no client, or the slot was confirmed or released */
     ONVM_HANDSHAKE_SYN,       /* the client's SYN (or first datagram) went to the NF */
-    ONVM_HANDSHAKE_ANSWERED,  /* the NF answered; expected_ack is what proves that the client saw it */
+    ONVM_HANDSHAKE_ANSWERED,  /* the NF answered; what it sent (exchanges) proves that the client saw it */
     ONVM_HANDSHAKE_CONFIRMED, /* the client is where it says it is */
 };
 
@@ -168,13 +168,13 @@ struct onvm_slot {
 
     struct onvm_path path; /* of the last frame that the NF's TCP can have accepted (steer: note_path) */
     __u32 handshake;       /* ONVM_HANDSHAKE_…; to CONFIRMED or NONE by compare-and-swap only */
-    __u32 expected_ack;    /* TCP, host byte order: the NF's initial sequence number + 1 */
     __u32 is_counted;      /* in the two buckets below; to 0 by compare-and-swap only */
     __u32 prefix_bucket;
     __u32 address_bucket;
     __u32 pad1;
     __u64 rate;            /* token bucket: bytes a second, 0 for no limit */
     __u64 bound_at;        /* CLOCK_MONOTONIC_COARSE nanoseconds */
+    __u64 pad2;
 
     __u64 last_seen; /* as bound_at; moves in steps of ONVM_LAST_SEEN_STEP */
     __s64 tokens;    /* bytes; below zero after a merged super-packet */

@@ -32,7 +32,6 @@ extension SlotTable {
             return
         }
         guard !pool(of: id).isShared else { return }
-        if accepted > 0 { self[id].isConfirmed = true }
         guard self[id].isConfirmed else { return endIfHalfOpen(id, at: now) }
         if endIfSilent(id, at: now) { return }
         guard isQuiet else { return self[id].quietSince = nil }
