@@ -105,6 +105,35 @@ struct Forgery {
         }
     }
 
+    /// Proper frames with bytes changed, cut off and added, and headers for the kernel as they come, without end.
+    func sendMutations(by tap: borrowing TapPort) {
+        var state: UInt64 = 7
+        func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        let telling: [UInt8] = [0, 1, 4, 6, 8, 17, 0x45, 0x46, 0x50, 0x60, 0x86, 0xDD, 0xFF]
+        let models = [
+            make("mutated") { _ in }, make("mutated", byteCount: 1_400) { _ in }, make("mutated", byteCount: 9_000) { _ in },
+        ]
+        while true {
+            var frame = models[next(models.count)]
+            for _ in 0..<next(4) {
+                let place = next(60)
+                frame[place] = next(3) == 0 ? UInt8(next(256)) : telling[next(telling.count)]
+            }
+            if next(10) == 0 { frame.removeLast(next(frame.count - 14)) }
+            if next(10) == 0 { frame += [UInt8](repeating: 7, count: next(60)) }
+            let cut = [0, 1, 47, 48, 1_448, 1_460, 1_461, 9_000][next(8)]
+            let isProper = next(2) == 0
+            write(
+                header(
+                    kind: isProper ? (cut > 0 ? 1 : 0) : UInt8(next(256)), headers: 54, cut: UInt16(cut),
+                    start: isProper ? 34 : UInt16(next(80)), offset: isProper ? 16 : UInt16(next(40))),
+                frame, tap)
+        }
+    }
+
     private func header(
         kind: UInt8 = 0, headers: UInt16 = 0, cut: UInt16 = 0, start: UInt16 = 34, offset: UInt16 = 16
     ) -> [UInt8] {

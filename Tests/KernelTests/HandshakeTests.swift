@@ -54,7 +54,32 @@ struct HandshakeTests {
         try bench.answered(Client.syn(from: "10.0.0.5"), "steer_answer_reset")
     }
 
-    @Test("the last of several SYN-ACKs counts: a client may open many connections at once")
+    @Test("of several connections opened at once any one confirms, also when the others come to nothing")
+    func anyConnection() throws {
+        try assign("10.0.0.2")
+        let second = Client.syn.with { $0.sourcePort = 40_001 }
+        try bench.steer(second, .redirect, "steer_redirect_bound")
+        try bench.egress(Client.syn.answer(sequence: 5000), from: 0, .redirect, "egress_sent")
+        try bench.egress(second.answer(sequence: 9000), from: 0, .redirect, "egress_sent")
+        try bench.steer(second.ack(5001), .redirect, "steer_redirect_bound")
+        try bench.steer(Client.syn.ack(5001), .redirect, "steer_redirect_bound", "steer_confirmed")
+    }
+
+    @Test("a RST is no sign of life: an NF cannot keep its slot by asking a client that left")
+    func reset() throws {
+        try assign("10.0.0.2")
+        func seen() throws -> UInt64 { try #require(bench.steering.binding(of: 0)).lastSeen }
+        // As if the client had not been seen for long.
+        bench.steering.maps.slots[0].last_seen = 1
+        for flags: PacketBuilder.TCPFlags in [.rst, [.rst, .ack]] {
+            try bench.steer(Client.syn.flags(flags), .redirect, "steer_redirect_bound")
+        }
+        #expect(try seen() == 1)
+        try bench.steer(Client.syn.ack(), .redirect, "steer_redirect_bound")
+        #expect(try seen() > 1)
+    }
+
+    @Test("the last of several SYN-ACKs of a connection counts")
     func parallelConnections() throws {
         try assign("10.0.0.2")
         try bench.egress(Client.syn.answer(sequence: 5000), from: 0, .redirect, "egress_sent")

@@ -27,7 +27,8 @@ def take():
     facts["/run/onvm"] = _files(f"/run/onvm/{INSTANCE if SHARES_HOST else ''}")
     facts["mounts"] = sorted(
         f"{fields[1]} {fields[2]}" for fields in map(str.split, open("/proc/self/mounts"))
-        if not fields[1].startswith("/run/netns") and not (SHARES_HOST and fields[1] == "/sys/fs/bpf"))
+        if (fields[2] == "bpf" or "onvm" in fields[1]) and not fields[1].startswith("/run/netns")
+        and not (SHARES_HOST and fields[1] == "/sys/fs/bpf"))
     own = f"onvm-{INSTANCE}"
     facts["cgroups"] = sorted(
         os.path.join(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup")

@@ -126,7 +126,7 @@ def test_slots_come_back(platform, documents):
 @pytest.mark.product
 @pytest.mark.limit(600)
 def test_a_thousand_clients(platform, documents):
-    memory = "    umem: {frames: 512, frame_size: 2048}\n"
+    memory = "    umem: {frames: 512}\n"
     server = platform.ensure(web(documents.root, idle=64, maximum=1200, extra=memory), clients=1000)
     for number in range(1, 1001):
         fetch_when_there_is_room(client_address(number))
