@@ -19,7 +19,7 @@ public struct Grant: Equatable, Sendable {
     public struct Features: OptionSet, Equatable, Sendable {
         public let rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }
-        /// The port is virtual: a peer's TCP checksum may be partial (DESIGN §8).
+        /// The port is virtual: a peer's TCP checksum may be partial.
         public static let virtualPort = Features(rawValue: 1)
         /// The socket takes and gives frames of several descriptors (`XDP_USE_SG`).
         public static let multiBuffer = Features(rawValue: 2)

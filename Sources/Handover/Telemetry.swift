@@ -22,7 +22,7 @@ public enum TelemetryField: Int, CaseIterable, Sendable {
     /// CLOCK_MONOTONIC nanoseconds of the last segment that belonged to a connection.
     case lastActivity
     case requests
-    // Frames: free + inFlight = all, at any time the loop sleeps (DESIGN §11.4).
+    // Frames: free + inFlight = all, at any time the loop sleeps.
     case framesTotal, framesFree, framesInFlight
     case kicks, kickRetries
     // Drops by cause.

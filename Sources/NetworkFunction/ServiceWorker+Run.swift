@@ -12,7 +12,7 @@ public enum RunResult: Sendable {
 
 extension ServiceWorker where S: ~Copyable {
     /// Runs until drained or dead.
-    /// - Parameter manager: Where commands come from. When the manager goes, the NF goes on (DESIGN §5).
+    /// - Parameter manager: Where commands come from. When the manager goes, the NF goes on.
     @inlinable public mutating func run(manager: borrowing NFEnd, spin: IdleSpin) -> RunResult {
         var spin = spin
 

@@ -124,7 +124,7 @@ private struct Amplifier: ~Copyable, Service {
         #expect(retransmitted == 0)
     }
 
-    /// DESIGN §10: the path from the RX ring to the TX ring allocates nothing.
+    /// The path from the RX ring to the TX ring allocates nothing.
     @Test func aTurnAllocatesNothing() throws {
         let wire = try FakeWire()
         var worker = try Self.makeWorker(wire, factor: 3)

@@ -9,7 +9,7 @@ import time
 import bed as bed_module
 from bed import CLIENT, HOST, INSTANCE, ONVM, SERVER, run, spawn
 
-# Exit statuses of onvm (DESIGN §12).
+# Exit statuses of onvm.
 DONE, FAILED, USAGE, BAD_TOPOLOGY, NOT_PERMITTED = 0, 1, 64, 65, 77
 
 def web(root, device="port0", isolation="client", idle=8, maximum=64, overflow="refuse", listen=None, extra="",

@@ -4,7 +4,7 @@ import Handover
 import Linux
 import XSK
 
-/// What this kernel can do, each found out by trying (DESIGN §11.7).
+/// What this kernel can do, each found out by trying.
 public struct KernelFeatures: Equatable, Sendable {
     public var xdpSockets: Bool
     /// The kernel describes its types (CONFIG_DEBUG_INFO_BTF): the egress program reads a structure of its.

@@ -8,7 +8,7 @@ struct HostPort: Equatable {
     var queues: UInt32
     var mode: XDPMode?
 
-    /// Its peers may leave checksums to be filled in later (DESIGN §8).
+    /// Its peers may leave checksums to be filled in later.
     var isVirtual: Bool { !link.kind.isEmpty || Self.virtualDrivers.contains(driver) }
     private static let virtualDrivers = ["virtio_net", "xen_netfront", "vif", "hv_netvsc", "veth", "tun"]
 

@@ -46,7 +46,7 @@ public struct NFStart: ~Copyable {
         tap = descriptors.tap
     }
 
-    /// Sets everything up, enters the sandbox, says ready, waits for the word, and serves (DESIGN §5).
+    /// Sets everything up, enters the sandbox, says ready, waits for the word, and serves.
     @inlinable consuming func serve<S: HostedService & ~Copyable>(_: S.Type) throws(NFStartError) -> RunResult {
         let (options, ownOptions) = try WorkerOptions.parse(grant.configuration)
         let environment = NFEnvironment(
