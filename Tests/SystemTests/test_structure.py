@@ -27,7 +27,7 @@ ALLOWED = {
     "onvm": {"ControlAPI", "Linux", "Manager", "ArgumentParser", "Logging"},
     "onvm-nf": {"CStaticPIE", "Handover", "Linux", "LogWriter", "NetworkFunction", "NetworkFunctions"},
     "tcp-cost": {"PacketHeaders", "TCPStack", "TestSupport"},
-    "onvm-nf-hostile": {"CLinux", "CStaticPIE", "Handover", "Linux", "NetworkFunction"},
+    "onvm-nf-hostile": {"CLinux", "CStaticPIE", "Handover", "Linux", "NetworkFunction", "NetworkFunctions"},
     "onvm-tcp-peer": {"BPF", "Handover", "Linux", "NetworkFunction", "PacketHeaders", "TCPStack", "XSK",
                       "ArgumentParser"},
 }

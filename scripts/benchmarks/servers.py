@@ -55,6 +55,10 @@ class Build:
     onvm: pathlib.Path
     options: tuple = ()
 
+    def knows(self, key):
+        """Whether its topologies have this key: an older build to compare with may not."""
+        return key.encode() in self.onvm.read_bytes()
+
 
 class Server:
     """A server on the server's core for the length of a `with` block."""
@@ -161,9 +165,13 @@ class Onvm(Server):
 
     def command(self):
         file = self.directory / "topology.yaml"
-        # All clients of the bed have one prefix; `half_open_limit` is what every build knows.
+        # All clients of the bed have one prefix.
         pool = "" if self.isolation == "none" else (
             f"    idle: {self.idle}\n    max: {self.maximum}\n    half_open_limit: {self.maximum}\n")
+        if pool and self.build.knows("prefix_limit"):
+            pool += f"    prefix_limit: {self.maximum}\n"
+        if self.isolation == "connection" and self.build.knows("address_limit"):
+            pool += f"    address_limit: {self.maximum}\n"
         file.write_text(
             f"instance: {INSTANCE}\nports:\n  - device: port0\nservices:\n  - name: web\n    nf: web-server\n"
             f"    listen: [\"{SERVER}:80\"]\n    isolation: {self.isolation}\n{pool}    cores: [{SERVER_CORE}]\n"
