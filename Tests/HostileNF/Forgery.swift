@@ -106,7 +106,7 @@ struct Forgery {
     }
 
     /// Proper frames with bytes changed, cut off and added, and headers for the kernel as they come, without end.
-    func sendMutations(by tap: borrowing TapPort) {
+    func sendMutations(by tap: borrowing TapPort, beat: () -> Void) {
         var state: UInt64 = 7
         func next(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -117,6 +117,7 @@ struct Forgery {
             make("mutated") { _ in }, make("mutated", byteCount: 1_400) { _ in }, make("mutated", byteCount: 9_000) { _ in },
         ]
         while true {
+            beat()
             var frame = models[next(models.count)]
             for _ in 0..<next(4) {
                 let place = next(60)

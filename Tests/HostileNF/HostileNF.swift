@@ -33,7 +33,7 @@ import NetworkFunctions
         switch attack {
         case "frames" where tap.isOpen: Forgery(answering: frame).sendAll(by: tap)
         case "frames": Forgery(answering: frame).sendAll(by: &port)
-        case "mutations": Forgery(answering: frame).sendMutations(by: tap)
+        case "mutations": Forgery(answering: frame).sendMutations(by: tap) { words.beat() }
         case "headers": Forgery(answering: frame).sendLies(by: tap)
         case "checksums": Forgery(answering: frame).sendMisplacedSums(by: tap)
         case "rings": spoilRings(&port)

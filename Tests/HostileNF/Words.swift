@@ -48,6 +48,9 @@ struct Words: ~Copyable {
         }
     }
 
+    /// Shows that it lives.
+    func beat() { telemetry.add(1, to: .heartbeat) }
+
     /// All ones in every word but the heartbeat, which goes on, and that no connection has ended.
     func lie() {
         while true {

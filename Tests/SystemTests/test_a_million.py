@@ -14,7 +14,7 @@ from platform_under_test import Onvm, web
 from raw_http import Connection
 from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
-from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 from test_hostile_nf import HOSTILE, Listener, knock
 
@@ -42,11 +42,11 @@ def proper_frames(port):
         yield ether / piece
     for header in (IPv6ExtHdrFragment(id=3), IPv6ExtHdrDestOpt()):
         yield ether / IPv6(src="fd77::bad", dst=SERVER[6]) / header / TCP(sport=port, dport=80, flags="S")
-    yield ether / ARP(pdst=SERVER[4], psrc=client_address(1))
+    # No ARP: a forged one turns away the host's own answers to its neighbours, and so those of NFs.
 
 
 def test_mutated_frames_at_the_port(platform, documents, tmp_path):
-    server = platform.ensure(web(documents.root, idle=16, maximum=64))
+    server = platform.ensure(web(documents.root, idle=16, maximum=64), clients=5)
     program = tmp_path / "mutate"
     run("gcc", "-std=gnu11", "-O2", "-o", program, pathlib.Path(__file__).with_name("mutate.c"))
     path = documents.path(MIB)
@@ -86,9 +86,10 @@ def test_mutated_frames_of_an_nf(bed, documents, tmp_path):
                 counters = server.status()["counters"]
                 return sum(count for name, count in counters.items() if name.startswith("egress_"))
 
-            server.wait_until(lambda: sent() >= MILLION, 600, "a million frames were judged")
+            server.wait_until(lambda: sent() >= MILLION, 300, "a million frames were judged")
         names = listener.end()
-        assert names <= {"HOSTILE-mutated"}
+        # A frame may have been cut short in the middle of its name.
+        assert all("HOSTILE-mutated".startswith(name) for name in names), names
         # Of every frame that came through, whatever else had changed in it.
         assert listener.addresses <= {own}
         assert listener.longest <= 1514
