@@ -92,7 +92,8 @@ def test_mutated_frames_of_an_nf(bed, documents, tmp_path):
         assert all("HOSTILE-mutated".startswith(name) for name in names), names
         # Of every frame that came through, whatever else had changed in it.
         assert listener.addresses <= {own}
-        assert listener.longest <= 1514
+        # On a veth a run of segments stays one frame; each is as long as the port's MTU at most (egress, EgressPropertyTests).
+        assert listener.longest <= 14 + 65_535
         assert server.running
     finally:
         server.stop()
