@@ -72,6 +72,18 @@ struct SteerBindingTests {
         try bench.steer(Client.syn, .pass, "steer_pass_dead_slot")
     }
 
+    @Test("the VLANs by which clients reach a sole slot are remembered, once each, and forgotten with it")
+    func soleVLANs() throws {
+        try bench.define(.none)
+        try bench.offer(5)
+        for vlans: [UInt16] in [[], [7], [8], [7]] {
+            try bench.steer(Client.syn.with { $0.vlans = vlans }, .redirect, "steer_redirect_sole")
+        }
+        #expect(bench.steering.maps.slotVLANs.keys.map { $0.vlan & 0xFFF }.sorted() == [7, 8])
+        try bench.steering.unbind(slot: 5)
+        #expect(bench.steering.maps.slotVLANs.keys.isEmpty)
+    }
+
     @Test("IPv6 clients are told apart by the configured prefix", arguments: [(128, 2), (64, 1)])
     func prefix(length: Int, slots: Int) throws {
         try bench.define(prefix: length)

@@ -58,7 +58,7 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 4096);
+    __uint(max_entries, 16384); /* every VLAN of four ports, or of as many slots */
     __type(key, struct onvm_vlan_key);
     __type(value, __u64);
 } slot_vlans SEC(".maps");

@@ -185,6 +185,10 @@ extension Steering {
         {
             try maps.services.update(UInt32(element.service), onvm_service(definition, soleSlot: 0))
         }
+        // Clients of any VLAN may fill the table in time: what the slot had goes with it.
+        if state.kind == Int(ONVM_SLOT_SOLE) {
+            for key in maps.slotVLANs.keys where key.slot == slot { try maps.slotVLANs.remove(key) }
+        }
         if state.kind == Int(ONVM_SLOT_IDLE) { countIdle(-1, service: element.service) }
         if state.kind == Int(ONVM_SLOT_IDLE) { try idleQueues[element.service]?.removeStale(maps.slots) }
         if state.kind == Int(ONVM_SLOT_BOUND) { try removeBinding(of: slot, element, generation: state.generation) }
