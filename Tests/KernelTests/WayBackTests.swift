@@ -89,6 +89,7 @@ struct WayBackTests {
         try bench.steer(moved, .redirect, "steer_redirect_bound")
         // Before its answer nothing can be acknowledged.
         for number: UInt32 in [0, 1] { try acknowledge(number, from: Self.forger, port: 40_002) }
+        #expect(Bench.mac(bench.steering.maps.slots[0].path.client_mac) == client)
         #expect(try destination(of: answer(5001, 1)) == client)
         #expect(try destination(of: moved.answer(sequence: 7000)) == Self.router)
         #expect(try destination(of: moved.answer(.ack, sequence: 7001)) == Self.router)
